@@ -1,0 +1,200 @@
+/** The schema of `proxy.yaml`: its types, its defaults and what editors and the README are told. */
+import Type from 'typebox';
+import { Cidr, Duration, FileRef, OneOf, OneOrMany, Percent, Size } from './types.ts';
+
+const closed = { additionalProperties: false } as const;
+const name = { type: 'string', minLength: 1 } as const;
+
+/** The dialects that Sluice knows; see FACTS of each provider in `src/llm/dialects.ts`. */
+export const Dialects = [
+  'openai',
+  'anthropic',
+  'gemini',
+  'openrouter',
+  'mistral',
+  'azure-openai',
+  'ollama',
+  'none',
+] as const;
+
+const Timeouts = Type.Object(
+  {
+    connect: Duration({ default: '5s', description: 'DNS, TCP and TLS of a new connection. 0 switches it off.' }),
+    first_byte: Duration({ default: '2m', description: "From sending the request to the response's first byte." }),
+    idle: Duration({ default: '60s', description: 'Between two reads from the upstream.' }),
+    total: Duration({ default: '30m', description: 'The whole attempt.' }),
+  },
+  { ...closed, default: {} },
+);
+
+const Pool = Type.Object(
+  {
+    connections: Type.Integer({ minimum: 1, default: 512, description: 'Most connections to this upstream.' }),
+    queue: Type.Integer({ minimum: 0, default: 1024, description: 'Most requests that wait for a connection.' }),
+  },
+  { ...closed, default: {} },
+);
+
+const Tls = Type.Object(
+  {
+    ca: Type.Optional(FileRef),
+    cert: Type.Optional(FileRef),
+    key: Type.Optional(FileRef),
+  },
+  { ...closed, description: 'A private CA, and a client certificate where the upstream asks for one (PEM).' },
+);
+
+const Upstream = Type.Object(
+  {
+    url: Type.Unsafe<string>({ type: 'string', url: true, description: 'http(s) URL; a path is put before the rest.' }),
+    dialect: OneOf(Dialects, { default: 'none', description: 'How the provider speaks.' }),
+    timeouts: Timeouts,
+    pool: Pool,
+    allow_private: Type.Boolean({
+      default: false,
+      description: 'Allow loopback, link-local and private addresses (Ollama, vLLM, PrivateLink, tests).',
+    }),
+    tls: Type.Optional(Tls),
+    egress_proxy: Type.String({ default: '', description: 'http:// URL of a CONNECT proxy; empty: none.' }),
+  },
+  closed,
+);
+
+const Drain = Type.Object(
+  {
+    drain: Type.Object(
+      {
+        max_seconds: Type.Number({ exclusiveMinimum: 0, description: 'Read on for at most so long.' }),
+        max_bytes: Type.Integer({ minimum: 1, description: 'Read on for at most so many bytes.' }),
+      },
+      closed,
+    ),
+  },
+  closed,
+);
+
+const Route = Type.Object(
+  {
+    path: Type.String({ pattern: '^/', description: 'Prefix of the path, stripped. The longest one wins.' }),
+    upstream: Type.String({ minLength: 1, description: 'A name of `upstreams`.' }),
+    credentials: OneOf(['strip', 'pass'], {
+      default: 'strip',
+      description: "What becomes of the client's own Authorization, x-api-key, api-key, x-goog-api-key and ?key=.",
+    }),
+    on_client_abort: Type.Unsafe<'cancel' | Type.Static<typeof Drain>>({
+      anyOf: [{ type: 'string', enum: ['cancel'] }, Drain],
+      default: 'cancel',
+      description: 'When the client leaves: abort the upstream request at once, or read it to its end within bounds.',
+    }),
+    forward_headers: Type.Array(Type.String({ minLength: 1 }), {
+      default: [],
+      description: 'Client headers that identify players and go upstream all the same, e.g. [cookie].',
+    }),
+  },
+  closed,
+);
+
+/** `when`: every key must hold; a list means any of. */
+export const When = Type.Object(
+  {
+    path: Type.Optional(OneOrMany(name, 'Globs over the path that is sent upstream: `*` in a segment, `**` across.')),
+    model: Type.Optional(OneOrMany(name, "Globs over the model's name.")),
+    method: Type.Optional(OneOrMany(name, 'Methods.')),
+    route: Type.Optional(OneOrMany(name, 'Paths of routes.')),
+    upstream: Type.Optional(OneOrMany(name, 'Names of upstreams.')),
+    header: Type.Optional(
+      Type.Record(Type.String(), OneOrMany(name, "Globs over the header's value."), {
+        description: 'Request headers: name and globs.',
+      }),
+    ),
+    client: Type.Optional(OneOrMany(Cidr, "CIDRs of the client's address.")),
+    identity: Type.Optional(OneOrMany(name, 'Globs over the identity.')),
+    tag: Type.Optional(OneOrMany(name, 'Tags.')),
+  },
+  { ...closed, minProperties: 1, description: 'When the policy acts: every key must hold, a list means any of.' },
+);
+/** `when` as validated. */
+export type When = Type.Static<typeof When>;
+
+/** One entry of `policies`; its `with` is validated by the policy's own schema. */
+export const PolicyEntry = Type.Object(
+  {
+    policy: Type.String({ minLength: 1, description: 'Name of a policy of the catalogue.' }),
+    id: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_.-]{1,64}$', description: "Default: the policy's name." })),
+    before: Type.Optional(Type.String({ description: 'In an overlay: the id to be put before.' })),
+    when: Type.Optional(When),
+    enabled: Type.Boolean({ default: true, description: 'A feature flag.' }),
+    rollout: Percent({ default: '100%', description: 'Share of clients (by identity, else address) it acts on.' }),
+    mode: OneOf(['enforce', 'shadow'], { default: 'enforce', description: 'shadow: decide and count, never apply.' }),
+    on_error: OneOf(['deny', 'allow'], { default: 'deny', description: 'What a fault of the policy itself does.' }),
+    with: Type.Unsafe<unknown>({ type: 'object', description: "The policy's options." }),
+  },
+  closed,
+);
+
+const Telemetry = Type.Object(
+  {
+    traces: Type.Object(
+      {
+        endpoint: Type.String({ default: '', description: 'OTLP/HTTP base URL, e.g. http://jaeger:4318; empty: off.' }),
+        sample: Type.Number({ minimum: 0, maximum: 1, default: 0.01, description: 'Share of new traces recorded.' }),
+      },
+      { ...closed, default: {} },
+    ),
+    metrics: Type.Object(
+      {
+        models: Type.Array(Type.String(), {
+          default: ['gpt-*', 'claude-*', 'gemini-*'],
+          description: 'Globs of model names that may be label values; any other is `other`.',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
+    usage: OneOf(['auto', 'off'], { default: 'auto', description: 'Read token usage where a dialect is known.' }),
+    logs: Type.Object(
+      {
+        level: OneOf(['silent', 'error', 'warn', 'info', 'debug', 'trace'], { default: 'info' }),
+      },
+      { ...closed, default: {} },
+    ),
+  },
+  { ...closed, default: {} },
+);
+
+const Server = Type.Object(
+  {
+    drain: Duration({ default: '25s', description: 'After SIGTERM: wait so long for running exchanges.' }),
+    max_header_bytes: Size({ default: '16KiB', description: 'Largest request header; above it 431.' }),
+    max_peek_bytes: Size({ default: '8MiB', description: 'Largest body that a policy may wait for and hold.' }),
+    replay_bytes: Size({ default: '256KiB', description: 'Most bytes of a body kept so that an attempt can be repeated.' }),
+  },
+  { ...closed, default: {} },
+);
+
+/** `proxy.yaml`. */
+export const ConfigSchema = Type.Object(
+  {
+    listen: OneOrMany({ type: 'string', listen: true, default: undefined } as object, 'host:port, one or a list; localhost means 127.0.0.1 and ::1.'),
+    admin: Type.Unsafe<string>({ type: 'string', listen: true, default: 'localhost:7490', description: 'host:port of health and metrics.' }),
+    trusted_proxies: Type.Array(Cidr, { default: [], description: 'Proxies whose X-Forwarded-For is believed.' }),
+    upstreams: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_.-]{1,64}$' }), Upstream),
+    routes: Type.Array(Route, { minItems: 1 }),
+    redis: Type.Object(
+      { url: Type.String({ default: '', description: 'redis:// or rediss:// URL; empty: limits are per process.' }) },
+      { ...closed, default: {} },
+    ),
+    policies: Type.Array(PolicyEntry, { default: [] }),
+    telemetry: Telemetry,
+    server: Server,
+  },
+  closed,
+);
+
+/** `proxy.yaml` as validated: defaults filled in, durations in milliseconds, sizes in bytes, shares from 0 to 1. */
+export type Config = Omit<Type.Static<typeof ConfigSchema>, 'policies'> & { policies: PolicyEntry[] };
+/** One entry of `policies` as validated: `id` is set, `with` has been validated by the policy's schema. */
+export type PolicyEntry = Omit<Type.Static<typeof PolicyEntry>, 'id'> & { id: string };
+/** One route as validated. */
+export type RouteConfig = Config['routes'][number];
+/** One upstream as validated. */
+export type UpstreamConfig = Config['upstreams'][string];

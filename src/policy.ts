@@ -1,0 +1,262 @@
+/**
+ * The policy contract: everything that the author of a policy reads.
+ *
+ * A policy is one file in `policies/` that exports a {@link Policy}. For each entry of `proxy.yaml` that names it,
+ * `setup` is called once per load of the configuration and returns a {@link PolicyInstance}; its hooks then run for
+ * every exchange that the entry's `when` admits. `request` hooks run in YAML order, response hooks in reverse.
+ *
+ * The life of an exchange, as a policy sees it:
+ *
+ *     request (limit)  →  attempt  →  [attempt end → retry → attempt …]  →  responseStart  →  chunk…  →  end
+ *
+ * State of one exchange lives in the closure that `request` returns, so that what was acquired is released once.
+ */
+import type { Static, TSchema } from 'typebox';
+import type { Failure, Problem, ProblemCode, ProblemOptions } from './errors.ts';
+import type { Claim, LimitStore, Verdict } from './limits/store.ts';
+
+export type { Failure, Problem, ProblemCode, ProblemOptions } from './errors.ts';
+export type { Claim, LimitStore, Verdict, Window } from './limits/store.ts';
+
+/** A policy: its name in `proxy.yaml`, one line for the catalogue, the schema of its `with`, and how to set it up. */
+export interface Policy<Schema extends TSchema = TSchema> {
+  readonly name: string;
+  /** One sentence for `policies/README.md` and the editor. */
+  readonly summary: string;
+  /** TypeBox schema of `with`; its defaults are applied before `setup`. */
+  readonly schema: Schema;
+  /** Called once per load. Throwing {@link ConfigError} makes it an error of the configuration, with its place. */
+  setup(env: Env<Static<Schema>>): PolicyInstance | Promise<PolicyInstance>;
+}
+
+/** Types a policy and its config against its own schema; the registry then holds policies of every schema. */
+export function definePolicy<Schema extends TSchema>(policy: Policy<Schema>): Policy {
+  return policy as unknown as Policy;
+}
+
+/** Thrown by `setup` for a fault in the policy's options: reported with file, line and column, exit code 2. */
+export class ConfigError extends Error {
+  /** JSON pointer below the policy's `with`, e.g. `/keys/0`; empty for the entry itself. */
+  readonly pointer: string;
+  constructor(message: string, pointer = '') {
+    super(message);
+    this.name = 'ConfigError';
+    this.pointer = pointer;
+  }
+}
+
+/** What `setup` is given. */
+export interface Env<Config> {
+  /** The entry's id: its policy's name unless `id` says otherwise; unique. State that outlives a reload is kept under it. */
+  readonly id: string;
+  /** `with`, validated, defaults filled in, durations in milliseconds, sizes in bytes. */
+  readonly config: Config;
+  readonly mode: 'enforce' | 'shadow';
+  /** The upstreams that the entry's `when` lets it see, by name. */
+  readonly upstreams: readonly UpstreamInfo[];
+  /** Limits: shared through Redis when `redis.url` is set, else per process. State belongs to the policy's id. */
+  readonly limits: LimitStore;
+  /** Makes a refusal; see the catalogue in `errors.ts`. For policies of users, which cannot import it. */
+  problem(code: ProblemCode, options?: ProblemOptions): Problem;
+  /** A secret by reference. It is read when asked for, so that an absent one fails its own requests only. */
+  secret(ref: SecretRef): Secret;
+  readonly log: PolicyLogger;
+}
+
+/** Where a secret is: an environment variable or a file (trimmed). */
+export type SecretRef = { readonly env: string } | { readonly file: string };
+
+/** A secret's present value. Never put it anywhere but into the headers of an attempt at its own upstream. */
+export interface Secret {
+  /** Undefined while it cannot be read or is empty. */
+  value(): string | undefined;
+  /** What an operator must set, e.g. `environment variable OPENAI_API_KEY`; holds no part of the secret, nor a file's path. */
+  readonly where: string;
+}
+
+/** Structured logging; values are redacted. */
+export interface PolicyLogger {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** The hooks of one entry of `policies`; every member is optional. */
+export interface PolicyInstance {
+  /** Judges a request. Returning a {@link Reply} ends the request phase with it; throwing is a fault (`on_error`). */
+  request?(ctx: RequestContext): MaybePromise<Reply | ExchangeHooks | void>;
+  /** For limits: says what to take. The runner takes the claims of neighbouring limit policies all at once or not at all. */
+  limit?: LimitHooks;
+  /** Runs for each try once its upstream is chosen. The only place where credentials are set, on `attempt.headers`. */
+  attempt?(ctx: RequestContext, attempt: Attempt): MaybePromise<Reply | AttemptHooks | void>;
+  /** Called once, after the last exchange that uses this instance has ended. */
+  close?(): void | Promise<void>;
+}
+
+/** A limit policy's two steps around the store's one round trip. */
+export interface LimitHooks {
+  /** What this request takes; nothing (undefined) to stay out; a Reply to refuse outright. */
+  claim(ctx: RequestContext): Claim | Reply | undefined;
+  /** Told what became of the claim. Must return a Reply when `verdict.allowed` is false, else hooks or nothing. */
+  decide(ctx: RequestContext, verdict: Verdict): Reply | ExchangeHooks | undefined;
+}
+
+/** A value, or a promise of one. The runner awaits only what is a promise. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/** The response side of one exchange; every hook is optional. */
+export interface ExchangeHooks {
+  /** Synchronous; may edit the headers that go to the client. Also runs for the Replies of later policies. */
+  responseStart?(head: ResponseHead): void;
+  /** Synchronous and read-only: the bytes have been handed to the client already and must not be kept. */
+  chunk?(bytes: Buffer): void;
+  /** Exactly once, always, also after a fault. A promise is awaited by nobody but its errors are logged. */
+  end?(outcome: Outcome): void | Promise<void>;
+}
+
+/** Watches one attempt. */
+export interface AttemptHooks {
+  /** The attempt's head or failure, before a byte has gone to the client. `retry` asks for another attempt; it is granted while the body can be replayed and attempts remain. */
+  end?(result: AttemptResult): 'retry' | undefined;
+}
+
+/** How an attempt went: the upstream's response head, or why there was none. */
+export type AttemptResult =
+  | { readonly kind: 'response'; readonly status: number; readonly headers: HeaderReader }
+  | { readonly kind: 'failure'; readonly failure: Failure };
+
+/** A decision of a policy: a problem of the catalogue, or a whole response of its own. */
+export type Reply = Problem | OwnResponse;
+
+/** A response made by a policy, sent as it is. */
+export interface OwnResponse {
+  readonly kind: 'response';
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Buffer;
+}
+
+/** How an exchange ended. */
+export type OutcomeKind = 'complete' | 'replied' | 'client_abort' | 'upstream_abort' | 'failed';
+
+/** What is known of an exchange when it has ended. */
+export interface Outcome {
+  readonly kind: OutcomeKind;
+  /** Status sent to the client; 0 when none was. */
+  readonly status: number;
+  /** The problem's code where there was one. */
+  readonly code: ProblemCode | undefined;
+  /** Response body bytes handed to the client. */
+  readonly bytes: number;
+  /** From the request's headers to the end, in milliseconds. */
+  readonly durationMs: number;
+}
+
+/** What is known of an upstream; never its address. */
+export interface UpstreamInfo {
+  readonly name: string;
+  readonly dialect: Dialect;
+}
+
+/** How a provider speaks: key header, error body, stream events, where the model's name is. */
+export type Dialect =
+  | 'openai'
+  | 'anthropic'
+  | 'gemini'
+  | 'openrouter'
+  | 'mistral'
+  | 'azure-openai'
+  | 'ollama'
+  | 'none';
+
+/** Header fields, names in any case. */
+export interface HeaderReader {
+  /** The value; several lines of one name are joined with `, ` (RFC 9110 §5.3). */
+  get(name: string): string | undefined;
+  /** Every line of that name, in order. */
+  getAll(name: string): readonly string[];
+  has(name: string): boolean;
+  /** Name (as sent) and value of each line, in order. */
+  entries(): IterableIterator<[name: string, value: string]>;
+}
+
+/** Header fields that may be edited. Illegal names and values (RFC 9110 §5.5) throw a TypeError. */
+export interface HeaderEditor extends HeaderReader {
+  /** Replaces every line of that name. */
+  set(name: string, value: string): void;
+  append(name: string, value: string): void;
+  delete(name: string): void;
+}
+
+/** The head of a response before it goes to the client. */
+export interface ResponseHead {
+  readonly status: number;
+  /** False when Sluice itself answers. */
+  readonly fromUpstream: boolean;
+  readonly headers: HeaderEditor;
+}
+
+/** The request as the client sent it; nothing in it can be changed. */
+export interface InboundRequest {
+  readonly method: string;
+  /** The path with its route, dot segments resolved, otherwise byte for byte. */
+  readonly path: string;
+  /** With its `?`, or empty. */
+  readonly query: string;
+  readonly headers: HeaderReader;
+  readonly httpVersion: string;
+  /** True for a WebSocket handshake. */
+  readonly upgrade: boolean;
+}
+
+/** The request as it will go upstream: hop-by-hop headers, the client's credentials and what identifies players are gone. */
+export interface OutboundRequest {
+  /** The path below the upstream's URL (route stripped): exactly what is sent, and what `when.path` matches. */
+  readonly path: string;
+  /** With its `?`, or empty. */
+  readonly query: string;
+  readonly headers: HeaderEditor;
+}
+
+/** The request's body, for the few that need it; asking makes the request wait until it is there. */
+export interface RequestBody {
+  /** Bytes announced by Content-Length; undefined when chunked; 0 when there is no body. */
+  readonly declaredLength: number | undefined;
+  /** The whole body, at most `max` bytes; it is replayed to the upstream. Undefined when it is longer than `max`. */
+  peek(max: number): MaybePromise<Buffer | undefined>;
+  /** Ends the exchange with `body_too_large` once more than `max` bytes have come. */
+  limit(max: number): void;
+}
+
+/** One request on its way through the pipeline. */
+export interface RequestContext {
+  /** Request id: in every log line and span, sent upstream as `x-request-id`, returned as `x-sluice-request-id`. */
+  readonly id: string;
+  readonly in: InboundRequest;
+  readonly out: OutboundRequest;
+  readonly body: RequestBody;
+  readonly route: { readonly path: string };
+  readonly upstream: UpstreamInfo;
+  /** The client's address, `trusted_proxies` applied, IPv4-mapped forms as IPv4. */
+  readonly client: { readonly ip: string };
+  /** Who the client or player is, once a policy has established it; never a secret. */
+  readonly identity: string | undefined;
+  readonly tags: ReadonlySet<string>;
+  /** Aborted when the client leaves; for policies that wait. */
+  readonly signal: AbortSignal;
+  /** The model's name where the dialect has it (body or path); undefined when there is none. Waits for the body. */
+  model(): MaybePromise<string | undefined>;
+  setIdentity(identity: string): void;
+  addTag(tag: string): void;
+  /** Stops a running exchange: a refusal before the head was sent, an honest cut (law 2) after it. */
+  abort(problem: Problem): void;
+}
+
+/** One try of an exchange at one upstream. */
+export interface Attempt {
+  /** 1 for the first. */
+  readonly number: number;
+  readonly upstream: UpstreamInfo;
+  /** This attempt's own copy of `ctx.out.headers`. */
+  readonly headers: HeaderEditor;
+}
