@@ -15,6 +15,7 @@ import type { Static, TSchema } from 'typebox';
 import type { Failure, Problem, ProblemCode, ProblemOptions } from './errors.ts';
 import type { Claim, LimitStore, Verdict } from './limits/store.ts';
 
+export { compileCidrs } from './http/client-address.ts';
 export type { Failure, Problem, ProblemCode, ProblemOptions } from './errors.ts';
 export type { Claim, LimitStore, Verdict, Window } from './limits/store.ts';
 
@@ -52,6 +53,8 @@ export interface Env<Config> {
   /** `with`, validated, defaults filled in, durations in milliseconds, sizes in bytes. */
   readonly config: Config;
   readonly mode: 'enforce' | 'shadow';
+  /** The pod's name (else the host's): joins the key of limits whose client is on loopback. */
+  readonly podName: string;
   /** The upstreams that the entry's `when` lets it see, by name. */
   readonly upstreams: readonly UpstreamInfo[];
   /** Limits: shared through Redis when `redis.url` is set, else per process. State belongs to the policy's id. */
@@ -96,7 +99,7 @@ export interface PolicyInstance {
 /** A limit policy's two steps around the store's one round trip. */
 export interface LimitHooks {
   /** What this request takes; nothing (undefined) to stay out; a Reply to refuse outright. */
-  claim(ctx: RequestContext): Claim | Reply | undefined;
+  claim(ctx: RequestContext): MaybePromise<Claim | Reply | undefined>;
   /** Told what became of the claim. Must return a Reply when `verdict.allowed` is false, else hooks or nothing. */
   decide(ctx: RequestContext, verdict: Verdict): Reply | ExchangeHooks | undefined;
 }

@@ -1,9 +1,15 @@
 /** The schema of `proxy.yaml`: its types, its defaults and what editors and the README are told. */
 import Type from 'typebox';
-import { Cidr, Duration, FileRef, OneOf, OneOrMany, Percent, Size } from './types.ts';
+import { Cidr, Duration, FileRef, OneOf, OneOrMany, Percent, Size, UpstreamUrl, Url } from './types.ts';
 
 const closed = { additionalProperties: false } as const;
 const name = { type: 'string', minLength: 1 } as const;
+/** Names of upstreams and ids of policies: labels of metrics, parts of Redis keys. */
+const label = '^[A-Za-z0-9_.-]{1,64}$';
+const expectsLabel = '1 to 64 letters, digits, ".", "_" or "-"';
+/** A field name or method (RFC 9110 §5.6.2). */
+const token = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
+const headerName = { type: 'string', pattern: token, expects: 'the name of a header' } as const;
 
 /** The dialects that Sluice knows; see FACTS of each provider in `src/llm/dialects.ts`. */
 export const Dialects = [
@@ -46,7 +52,7 @@ const Tls = Type.Object(
 
 const Upstream = Type.Object(
   {
-    url: Type.Unsafe<string>({ type: 'string', url: true, description: 'http(s) URL; a path is put before the rest.' }),
+    url: UpstreamUrl('http(s) URL; a path is put before the rest.'),
     dialect: OneOf(Dialects, { default: 'none', description: 'How the provider speaks.' }),
     timeouts: Timeouts,
     pool: Pool,
@@ -55,7 +61,10 @@ const Upstream = Type.Object(
       description: 'Allow loopback, link-local and private addresses (Ollama, vLLM, PrivateLink, tests).',
     }),
     tls: Type.Optional(Tls),
-    egress_proxy: Type.String({ default: '', description: 'http:// URL of a CONNECT proxy; empty: none.' }),
+    egress_proxy: Url(
+      { schemes: ['http'], empty: true, credentials: true },
+      { default: '', description: 'http:// URL of a CONNECT proxy; empty: none.' },
+    ),
   },
   closed,
 );
@@ -75,7 +84,12 @@ const Drain = Type.Object(
 
 const Route = Type.Object(
   {
-    path: Type.String({ pattern: '^/', description: 'Prefix of the path, stripped. The longest one wins.' }),
+    path: Type.String({
+      // Visible ASCII without ? # and \\, and no dot segments: what no request could match is a mistake.
+      pattern: '^(?!.*/\\.{1,2}(?:/|$))/[!"$->@-\\[\\]-~]*$',
+      description: 'Prefix of the path, stripped. The longest one wins.',
+      expects: 'a path that begins with "/", without spaces, dot segments, ? or #',
+    }),
     upstream: Type.String({ minLength: 1, description: 'A name of `upstreams`.' }),
     credentials: OneOf(['strip', 'pass'], {
       default: 'strip',
@@ -86,7 +100,7 @@ const Route = Type.Object(
       default: 'cancel',
       description: 'When the client leaves: abort the upstream request at once, or read it to its end within bounds.',
     }),
-    forward_headers: Type.Array(Type.String({ minLength: 1 }), {
+    forward_headers: Type.Array(Type.Unsafe<string>(headerName), {
       default: [],
       description: 'Client headers that identify players and go upstream all the same, e.g. [cookie].',
     }),
@@ -99,12 +113,14 @@ export const When = Type.Object(
   {
     path: Type.Optional(OneOrMany(name, 'Globs over the path that is sent upstream: `*` in a segment, `**` across.')),
     model: Type.Optional(OneOrMany(name, "Globs over the model's name.")),
-    method: Type.Optional(OneOrMany(name, 'Methods.')),
+    method: Type.Optional(OneOrMany({ type: 'string', pattern: token, expects: 'a method such as POST' }, 'Methods.')),
     route: Type.Optional(OneOrMany(name, 'Paths of routes.')),
     upstream: Type.Optional(OneOrMany(name, 'Names of upstreams.')),
     header: Type.Optional(
-      Type.Record(Type.String(), OneOrMany(name, "Globs over the header's value."), {
+      Type.Record(Type.String({ pattern: token }), OneOrMany(name, "Globs over the header's value."), {
+        ...closed,
         description: 'Request headers: name and globs.',
+        expectsKey: 'the name of a header',
       }),
     ),
     client: Type.Optional(OneOrMany(Cidr, "CIDRs of the client's address.")),
@@ -120,14 +136,16 @@ export type When = Type.Static<typeof When>;
 export const PolicyEntry = Type.Object(
   {
     policy: Type.String({ minLength: 1, description: 'Name of a policy of the catalogue.' }),
-    id: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_.-]{1,64}$', description: "Default: the policy's name." })),
+    id: Type.Optional(
+      Type.String({ pattern: label, description: "Default: the policy's name.", expects: expectsLabel }),
+    ),
     before: Type.Optional(Type.String({ description: 'In an overlay: the id to be put before.' })),
     when: Type.Optional(When),
     enabled: Type.Boolean({ default: true, description: 'A feature flag.' }),
     rollout: Percent({ default: '100%', description: 'Share of clients (by identity, else address) it acts on.' }),
     mode: OneOf(['enforce', 'shadow'], { default: 'enforce', description: 'shadow: decide and count, never apply.' }),
     on_error: OneOf(['deny', 'allow'], { default: 'deny', description: 'What a fault of the policy itself does.' }),
-    with: Type.Unsafe<unknown>({ type: 'object', description: "The policy's options." }),
+    with: Type.Unsafe<unknown>({ type: 'object', default: {}, description: "The policy's options." }),
   },
   closed,
 );
@@ -136,7 +154,10 @@ const Telemetry = Type.Object(
   {
     traces: Type.Object(
       {
-        endpoint: Type.String({ default: '', description: 'OTLP/HTTP base URL, e.g. http://jaeger:4318; empty: off.' }),
+        endpoint: Url(
+          { schemes: ['http', 'https'], empty: true, credentials: true, rest: 'query' },
+          { default: '', description: 'OTLP/HTTP base URL, e.g. http://jaeger:4318; empty: off.' },
+        ),
         sample: Type.Number({ minimum: 0, maximum: 1, default: 0.01, description: 'Share of new traces recorded.' }),
       },
       { ...closed, default: {} },
@@ -166,7 +187,10 @@ const Server = Type.Object(
     drain: Duration({ default: '25s', description: 'After SIGTERM: wait so long for running exchanges.' }),
     max_header_bytes: Size({ default: '16KiB', description: 'Largest request header; above it 431.' }),
     max_peek_bytes: Size({ default: '8MiB', description: 'Largest body that a policy may wait for and hold.' }),
-    replay_bytes: Size({ default: '256KiB', description: 'Most bytes of a body kept so that an attempt can be repeated.' }),
+    replay_bytes: Size({
+      default: '256KiB',
+      description: 'Most bytes of a body kept so that an attempt can be repeated.',
+    }),
   },
   { ...closed, default: {} },
 );
@@ -174,16 +198,34 @@ const Server = Type.Object(
 /** `proxy.yaml`. */
 export const ConfigSchema = Type.Object(
   {
-    listen: OneOrMany({ type: 'string', listen: true, default: undefined } as object, 'host:port, one or a list; localhost means 127.0.0.1 and ::1.'),
-    admin: Type.Unsafe<string>({ type: 'string', listen: true, default: 'localhost:7490', description: 'host:port of health and metrics.' }),
+    listen: OneOrMany(
+      { type: 'string', listen: true },
+      'host:port, one or a list; localhost means 127.0.0.1 and ::1.',
+      { default: 'localhost:7480' },
+    ),
+    admin: Type.Unsafe<string>({
+      type: 'string',
+      listen: true,
+      default: 'localhost:7490',
+      description: 'host:port of health and metrics.',
+    }),
     trusted_proxies: Type.Array(Cidr, { default: [], description: 'Proxies whose X-Forwarded-For is believed.' }),
-    upstreams: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_.-]{1,64}$' }), Upstream),
-    routes: Type.Array(Route, { minItems: 1 }),
+    upstreams: Type.Record(Type.String({ pattern: label }), Upstream, {
+      ...closed,
+      description: 'Providers and model servers by name.',
+      expectsKey: expectsLabel,
+    }),
+    routes: Type.Array(Route, { minItems: 1, description: 'Path prefixes and where they lead.' }),
     redis: Type.Object(
-      { url: Type.String({ default: '', description: 'redis:// or rediss:// URL; empty: limits are per process.' }) },
+      {
+        url: Url(
+          { schemes: ['redis', 'rediss'], empty: true, credentials: true, rest: 'query' },
+          { default: '', description: 'redis:// or rediss:// URL; empty: limits are per process.' },
+        ),
+      },
       { ...closed, default: {} },
     ),
-    policies: Type.Array(PolicyEntry, { default: [] }),
+    policies: Type.Array(PolicyEntry, { default: [], description: 'The pipeline, in this order.' }),
     telemetry: Telemetry,
     server: Server,
   },

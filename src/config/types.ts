@@ -1,20 +1,43 @@
 /**
- * Schema fragments that `proxy.yaml` and the policies share. `duration` and `size` are keywords of our own: they check
- * the written form and replace it by a number (milliseconds, bytes), so that code never parses units.
+ * Schema fragments that `proxy.yaml` and the policies share. `duration`, `size`, `percent`, `path`, `cidr`, `url` and
+ * `listen` are keywords of our own: they check the written form and replace it by its value (milliseconds, bytes, a
+ * fraction, an absolute path), so that code never parses units.
+ *
+ * Any schema may also say, for messages and for `/config`:
+ * - `expects`: what would be right, e.g. `a path that begins with "/"`, instead of what can be told from the schema;
+ * - `expectsKey`: the same of the keys of a record;
+ * - `public: true`: not a secret, although its name (`key`) looks like one.
  */
 import Type from 'typebox';
+import { type UrlRule, upstreamRule } from './url-rule.ts';
 
-/** A duration such as `250ms`, `5s`, `2m`, `1h`, or 0; milliseconds once validated. */
-export const Duration = (options: { default?: string; description?: string } = {}) =>
-  Type.Unsafe<number>({ type: ['string', 'integer'], duration: true, ...options });
+/** Default and description of a value; `min` and `max` are written like the value. */
+export interface Bounded {
+  readonly default?: string;
+  readonly description?: string;
+  readonly min?: string;
+  readonly max?: string;
+}
+
+/** A duration such as `250ms`, `5s`, `2m`, `1h`, or 0; milliseconds once validated, at most 24.8 days. */
+export const Duration = (options: Bounded = {}) =>
+  Type.Unsafe<number>({ type: ['string', 'integer'], ...bounded('duration', options) });
 
 /** A size such as `512`, `64KiB`, `1MiB`; bytes once validated. */
-export const Size = (options: { default?: string; description?: string } = {}) =>
-  Type.Unsafe<number>({ type: ['string', 'integer'], size: true, ...options });
+export const Size = (options: Bounded = {}) =>
+  Type.Unsafe<number>({ type: ['string', 'integer'], ...bounded('size', options) });
 
 /** A share such as `100%` or `2.5%`; a fraction from 0 to 1 once validated. */
 export const Percent = (options: { default?: string; description?: string } = {}) =>
   Type.Unsafe<number>({ type: 'string', percent: true, ...options });
+
+/** URL of an upstream: http or https, no credentials, no query; in one spelling, without a slash at its end, once validated. */
+export const UpstreamUrl = (description: string) =>
+  Type.Unsafe<string>({ type: 'string', url: upstreamRule, description });
+
+/** A URL that keeps to a rule; as written once validated. */
+export const Url = (rule: UrlRule, options: { default?: string; description?: string } = {}) =>
+  Type.Unsafe<string>({ type: 'string', url: rule, ...options });
 
 /** A file by path; a relative path is taken from the folder of the YAML file that names it, absolute once validated. */
 export const FileRef = Type.Object(
@@ -26,19 +49,29 @@ export const FileRef = Type.Object(
 export const SecretSource = Type.Unsafe<{ env: string } | { file: string }>({
   type: 'object',
   properties: {
-    env: { type: 'string', minLength: 1, description: 'Name of an environment variable.' },
+    env: {
+      type: 'string',
+      pattern: '^[A-Za-z_][A-Za-z0-9_]*$',
+      description: 'Name of an environment variable.',
+      expects: 'the name of an environment variable, not its value',
+    },
     file: { type: 'string', minLength: 1, path: true, description: 'Path of a file; its content is trimmed.' },
   },
   additionalProperties: false,
   minProperties: 1,
   maxProperties: 1,
+  expects: 'either { env: NAME } or { file: path }',
 });
 
 /** One value or a list of them, e.g. `upstream: openai` or `upstream: [openai, mistral]`. */
-export const OneOrMany = (item: object, description: string) =>
-  Type.Unsafe<string | string[]>({ anyOf: [item, { type: 'array', items: item, minItems: 1 }], description });
+export const OneOrMany = (item: object, description: string, options: { default?: string } = {}) =>
+  Type.Unsafe<string | string[]>({
+    anyOf: [item, { type: 'array', items: item, minItems: 1 }],
+    description,
+    ...options,
+  });
 
-/** A CIDR or a single address, IPv4 or IPv6. */
+/** A CIDR or a single address, IPv4 or IPv6; the network in one spelling once validated, e.g. `10.0.0.0/8`, `::1/128`. */
 export const Cidr = Type.Unsafe<string>({ type: 'string', cidr: true });
 
 /** A text that is one of those given. */
@@ -46,3 +79,8 @@ export const OneOf = <const T extends readonly string[]>(
   values: T,
   options: { default?: T[number]; description?: string } = {},
 ) => Type.Unsafe<T[number]>({ type: 'string', enum: [...values], ...options });
+
+function bounded(keyword: 'duration' | 'size', { min, max, ...rest }: Bounded): object {
+  const rule = { ...(min !== undefined && { min }), ...(max !== undefined && { max }) };
+  return { [keyword]: Object.keys(rule).length === 0 ? true : rule, ...rest };
+}

@@ -6,8 +6,11 @@
  * refused at most one slot longer than a perfect sliding log would refuse it.
  */
 
-/** Slots a window is divided into; the granularity is `per / SLOTS`. */
+/** Slots a window is divided into; the granularity is `per / SLOTS`, rounded up to whole milliseconds. */
 export const SLOTS = 20;
+
+/** Largest `limit` and `weight`: what both stores count exactly, with room to spare. */
+export const MAX_UNITS = 1e12;
 
 /** One configured limit. */
 export interface Window {
@@ -43,6 +46,12 @@ export interface Verdict {
   readonly retryAfterMs: number;
 }
 
+/**
+ * Whether limits are shared: `ok` through Redis; `degraded` while Redis does not answer and each process counts for
+ * itself; `off` without Redis.
+ */
+export type StoreState = 'ok' | 'degraded' | 'off';
+
 /** Takes claims. */
 export interface LimitStore {
   /**
@@ -50,4 +59,31 @@ export interface LimitStore {
    * with Redis. A refused request costs nothing.
    */
   take(claims: readonly Claim[]): readonly Verdict[] | Promise<readonly Verdict[]>;
+}
+
+/** A store with its life: it belongs to the app, not to a pipeline, so that what was used survives reloads. */
+export interface ManagedLimitStore extends LimitStore {
+  readonly kind: 'memory' | 'redis';
+  /** For `/health` and the metric. */
+  state(): StoreState;
+  /** Closes connections and timers; resolves when they are gone. Calling it again does nothing. */
+  close(): Promise<void>;
+}
+
+/** Throws a RangeError for a claim that no limit policy may make; both stores check before they touch anything. */
+export function checkClaims(claims: readonly Claim[]): void {
+  for (let i = 0; i < claims.length; i++) {
+    const claim = claims[i];
+    if (claim === undefined) continue;
+    const { limit, perMs } = claim.window;
+    if (!Number.isInteger(claim.weight) || claim.weight < 1 || claim.weight > MAX_UNITS) {
+      throw new RangeError(`limit ${claim.window.id}: the weight must be an integer from 1 to ${MAX_UNITS}`);
+    }
+    if (!Number.isInteger(limit) || limit < 0 || limit > MAX_UNITS) {
+      throw new RangeError(`limit ${claim.window.id}: the limit must be an integer from 0 to ${MAX_UNITS}`);
+    }
+    if (!Number.isInteger(perMs) || perMs < 1 || perMs > MAX_UNITS) {
+      throw new RangeError(`limit ${claim.window.id}: the window must be a whole number of milliseconds, at least 1`);
+    }
+  }
 }

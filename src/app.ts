@@ -1,0 +1,329 @@
+/** Wires a configuration to a running sidecar. Everything belongs to one app: two of them live side by side in one process. */
+import { randomBytes } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
+import packageJson from '../package.json' with { type: 'json' };
+import { type Admin, createAdmin } from './admin/admin.ts';
+import { effectiveConfig } from './config/effective.ts';
+import { type Loaded, loadConfig, loadConfigText } from './config/load.ts';
+import { parseListen } from './config/listen.ts';
+import { type ConfigProblem, formatProblems } from './config/problems.ts';
+import type { Config } from './config/schema.ts';
+import type { Core } from './http/context.ts';
+import { ProxyServer } from './http/server.ts';
+import { createLimitStore } from './limits/create.ts';
+import type { ManagedLimitStore } from './limits/store.ts';
+import { BuildError, buildPipeline, type Pipeline } from './pipeline/build.ts';
+import { LivePipeline } from './pipeline/live.ts';
+import type { Policy } from './policy.ts';
+import { Shared } from './resources/shared.ts';
+import { createLog, type RootLog } from './telemetry/log.ts';
+import type { LineSink } from './telemetry/log-destination.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { createObserver } from './telemetry/observe.ts';
+import { createTracing, type Tracing } from './telemetry/tracing.ts';
+import { Forwarder } from './upstream/forward.ts';
+import type { Upstream } from './upstream/upstream.ts';
+
+/** Version of Sluice. */
+export const version: string = packageJson.version;
+
+/** Where an app comes from. */
+export interface AppOptions {
+  /** Files of the configuration, later ones laid over earlier ones; or `yaml`. */
+  readonly files?: readonly string[];
+  /** The configuration as text. */
+  readonly yaml?: string;
+  readonly policies: ReadonlyMap<string, Policy>;
+  /** What `${VAR}` and `{ env: VAR }` see; the process's environment by default. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly log?: { readonly destination?: number | LineSink };
+}
+
+/** Thrown when a configuration has errors; nothing has been started then. */
+export class ConfigProblems extends Error {
+  readonly problems: readonly ConfigProblem[];
+  constructor(problems: readonly ConfigProblem[]) {
+    super(formatProblems(problems));
+    this.name = 'ConfigProblems';
+    this.problems = problems;
+  }
+}
+
+/** A running sidecar. */
+export interface App {
+  /** Binds the data port and the admin port; on a failure neither is left open. */
+  listen(): Promise<void>;
+  readonly proxyAddresses: readonly AddressInfo[];
+  readonly adminAddresses: readonly AddressInfo[];
+  /** Loads the configuration again; on any problem the running pipeline stays. */
+  reload(): Promise<{ readonly ok: boolean; readonly problems: readonly ConfigProblem[] }>;
+  /** What was loaded, for the summary at start. */
+  readonly config: Config;
+  readonly warnings: readonly ConfigProblem[];
+  readonly log: RootLog;
+  readonly limits: ManagedLimitStore;
+  readonly tracing: Tracing | undefined;
+  /**
+   * Stops: not ready any more, but serving on until nothing runs or `drainMs` (default `server.drain`) has passed; then
+   * what is left is ended as law 2 says. Calling it again while it drains ends the drain at once.
+   */
+  close(options?: { readonly drainMs?: number }): Promise<void>;
+}
+
+/** Loads and validates a configuration without starting anything; policies are set up and closed again. */
+export async function checkConfig(options: AppOptions): Promise<Loaded> {
+  const loaded = await load(options);
+  const upstreams = new Shared<Upstream>();
+  const limits = await createLimitStore();
+  try {
+    const pipeline = await build(loaded, 1, {
+      policies: options.policies,
+      env: options.env ?? process.env,
+      upstreams,
+      limits,
+      podName: '',
+      log: { info: () => {}, warn: () => {}, error: () => {} },
+      entryMetrics: () => ({ decision: () => {}, duration: () => {} }),
+    });
+    await pipeline.close();
+  } finally {
+    await limits.close();
+  }
+  return loaded;
+}
+
+/** Makes an app. Throws {@link ConfigProblems} when its configuration is bad. */
+export async function createApp(options: AppOptions): Promise<App> {
+  const app = new SluiceApp(options, await load(options));
+  await app.prepare();
+  return app;
+}
+
+async function load(options: AppOptions): Promise<Loaded> {
+  const { policies, env = process.env } = options;
+  const result =
+    options.yaml === undefined
+      ? await loadConfig(options.files ?? ['proxy.yaml'], { policies, env })
+      : await loadConfigText(options.yaml, { policies, env });
+  if (!result.ok) throw new ConfigProblems(result.problems);
+  return result;
+}
+
+/** Builds a pipeline; a policy's complaint becomes a located problem. */
+async function build(loaded: Loaded, generation: number, deps: Parameters<typeof buildPipeline>[2]): Promise<Pipeline> {
+  try {
+    return await buildPipeline(loaded.config, generation, deps);
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    throw new ConfigProblems(error.faults.map((fault) => loaded.problemAt(fault.pointer, fault.message)));
+  }
+}
+
+class SluiceApp implements App {
+  readonly #options: AppOptions;
+  readonly log: RootLog;
+  readonly #metrics: Metrics = createMetrics();
+  readonly #upstreams = new Shared<Upstream>();
+  readonly #active: Core['active'] = new Set();
+  readonly #startedAt = Date.now();
+  #loaded: Loaded;
+  #live: LivePipeline | undefined;
+  #server: ProxyServer | undefined;
+  #admin: Admin | undefined;
+  #limits: ManagedLimitStore | undefined;
+  tracing: Tracing | undefined;
+  proxyAddresses: readonly AddressInfo[] = [];
+  adminAddresses: readonly AddressInfo[] = [];
+  #state: 'starting' | 'listening' | 'draining' | 'closed' = 'starting';
+  #hurry: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+  #reloading: Promise<unknown> = Promise.resolve();
+
+  constructor(options: AppOptions, loaded: Loaded) {
+    this.#options = options;
+    this.#loaded = loaded;
+    this.log = createLog({ level: loaded.config.telemetry.logs.level, ...options.log });
+  }
+
+  get config(): Config {
+    return this.#loaded.config;
+  }
+
+  get warnings(): readonly ConfigProblem[] {
+    return this.#loaded.warnings;
+  }
+
+  get limits(): ManagedLimitStore {
+    if (this.#limits === undefined) throw new Error('the app has not been prepared');
+    return this.#limits;
+  }
+
+  /** Makes everything that does not listen. On a failure what was made is closed again. */
+  async prepare(): Promise<void> {
+    const { config } = this.#loaded;
+    try {
+      this.#limits = await createLimitStore({ redisUrl: config.redis.url, log: this.log });
+      const { endpoint, sample } = config.telemetry.traces;
+      this.tracing = await createTracing({ endpoint, sample, version }, this.log);
+      this.#live = new LivePipeline(await this.#build(this.#loaded, 1), this.log);
+    } catch (error) {
+      await this.#closeAll();
+      throw error;
+    }
+    const core: Core = {
+      live: this.#live,
+      observer: createObserver({ log: this.log, metrics: this.#metrics, tracing: this.tracing }),
+      log: this.log,
+      via: `sluice-${randomBytes(4).toString('hex')}`,
+      active: this.#active,
+    };
+    this.#server = new ProxyServer(core, new Forwarder(), config.server.max_header_bytes);
+    this.#admin = createAdmin({
+      addresses: parseListen(config.admin),
+      log: this.log,
+      metrics: { contentType: this.#metrics.contentType, render: () => this.#renderMetrics() },
+      state: {
+        version,
+        startedAt: this.#startedAt,
+        ready: () => this.#readiness(),
+        started: () => this.#state !== 'starting',
+        generation: () => this.#live?.current.generation ?? 0,
+        checks: () => this.#checks(),
+        effectiveConfig: () => effectiveConfig(this.#loaded.config),
+      },
+    });
+    this.#metrics.configGeneration(1);
+  }
+
+  async listen(): Promise<void> {
+    const listen = [this.config.listen].flat().flatMap(parseListen);
+    this.adminAddresses = (await this.#admin?.listen()) ?? [];
+    this.proxyAddresses = (await this.#server?.listen(listen)) ?? [];
+    this.#state = 'listening';
+  }
+
+  reload(): ReturnType<App['reload']> {
+    const next = this.#reloading.then(() => this.#reload());
+    this.#reloading = next.catch(() => undefined);
+    return next;
+  }
+
+  close(options: { readonly drainMs?: number } = {}): Promise<void> {
+    this.#hurry?.();
+    this.#closing ??= this.#close(options.drainMs ?? this.config.server.drain);
+    return this.#closing;
+  }
+
+  async #reload(): ReturnType<App['reload']> {
+    try {
+      if (this.#state === 'draining' || this.#state === 'closed') throw new Error('Sluice is shutting down');
+      const loaded = await load(this.#options);
+      const generation = (this.#live?.current.generation ?? 0) + 1;
+      const pipeline = await this.#build(loaded, generation);
+      const before = this.#loaded.config;
+      this.#loaded = loaded;
+      this.#live?.swap(pipeline);
+      this.#metrics.configGeneration(generation);
+      this.#metrics.configReload('success');
+      this.log.info({ generation, policies: pipeline.entries.map((entry) => entry.id) }, 'configuration reloaded');
+      warnOfRestart(before, loaded.config, this.log);
+      return { ok: true, problems: loaded.warnings };
+    } catch (error) {
+      this.#metrics.configReload('failure');
+      const problems = error instanceof ConfigProblems ? error.problems : [];
+      const kept = { generation: this.#live?.current.generation, problems: problems.map((one) => formatProblems([one])) };
+      this.log.error({ ...kept, err: error instanceof ConfigProblems ? undefined : error }, 'reload failed; the running configuration stays');
+      return { ok: false, problems };
+    }
+  }
+
+  #build(loaded: Loaded, generation: number): Promise<Pipeline> {
+    const { policies, env = process.env } = this.#options;
+    return build(loaded, generation, {
+      policies,
+      env,
+      upstreams: this.#upstreams,
+      limits: this.limits,
+      podName: env['POD_NAME'] || hostname(),
+      log: this.log,
+      entryMetrics: (id, mode) => this.#metrics.policy(id, mode),
+    });
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    this.#state = 'draining';
+    await this.#drain(drainMs);
+    this.#state = 'closed';
+    await this.#closeAll();
+  }
+
+  /** Serves on until nothing runs, the deadline, or a second call of close. */
+  async #drain(drainMs: number): Promise<void> {
+    if (drainMs <= 0 || this.#active.size === 0) return;
+    this.log.info({ running: this.#active.size, drain_ms: drainMs }, 'draining');
+    await this.#idle(drainMs);
+  }
+
+  /** Resolves when nothing runs, after so many milliseconds, or when close is called again. */
+  async #idle(milliseconds: number): Promise<void> {
+    if (this.#active.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#hurry = resolve;
+    const deadline = setTimeout(resolve, milliseconds);
+    const poll = setInterval(() => this.#active.size === 0 && resolve(), 20);
+    await promise;
+    clearTimeout(deadline);
+    clearInterval(poll);
+  }
+
+  async #closeAll(): Promise<void> {
+    const left = this.#active.size;
+    if (left > 0) this.log.warn({ exchanges: left }, 'the drain is over; what still runs is ended');
+    for (const exchange of [...this.#active]) exchange.shutDown();
+    // Error events and refusals get a moment to leave.
+    await this.#idle(500);
+    await this.#server?.close();
+    await this.#live?.close();
+    await this.#admin?.close();
+    await this.#limits?.close();
+    await this.tracing?.close();
+    this.#metrics.close();
+    await this.log.close();
+  }
+
+  #readiness(): { ok: boolean; reasons: readonly string[] } {
+    if (this.#state === 'listening') return { ok: true, reasons: [] };
+    return { ok: false, reasons: [this.#state === 'starting' ? 'not listening yet' : 'draining'] };
+  }
+
+  #checks(): Record<string, { state: string; detail?: string }> {
+    const exporting = this.tracing?.exportState();
+    return {
+      config: { state: 'ok', detail: `generation ${this.#live?.current.generation ?? 0}` },
+      listener: { state: this.#state === 'listening' ? 'ok' : this.#state },
+      redis: { state: this.limits.state() },
+      tracing: { state: exporting === undefined ? 'off' : exporting === 'failing' ? 'degraded' : 'ok' },
+    };
+  }
+
+  #renderMetrics(): Promise<string> {
+    this.#metrics.redisState(this.limits.state());
+    return this.#metrics.render();
+  }
+}
+
+/** What a reload cannot change; the rest takes effect at once. */
+function warnOfRestart(before: Config, after: Config, log: RootLog): void {
+  const fixed = {
+    listen: [before.listen, after.listen],
+    admin: [before.admin, after.admin],
+    redis: [before.redis, after.redis],
+    'telemetry.traces': [before.telemetry.traces, after.telemetry.traces],
+    'telemetry.logs': [before.telemetry.logs, after.telemetry.logs],
+    'server.max_header_bytes': [before.server.max_header_bytes, after.server.max_header_bytes],
+  };
+  const changed = Object.entries(fixed).filter(([, [was, is]]) => JSON.stringify(was) !== JSON.stringify(is));
+  if (changed.length === 0) return;
+  log.warn({ settings: changed.map(([name]) => name) }, 'these settings take effect at the next start only');
+}

@@ -1,0 +1,123 @@
+/** From a parsed request to an exchange's starting point: what HTTP asks of an intermediary, the route, what goes on. */
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { type Problem, problem } from '../errors.ts';
+import type { InboundRequest } from '../policy.ts';
+import type { Pipeline } from '../pipeline/build.ts';
+import { clientAddress } from './client-address.ts';
+import type { Arrival } from './context.ts';
+import { HeaderLines } from './headers.ts';
+import { outboundHeaders, stripKeySubprotocols } from './hygiene.ts';
+import { parseTarget, stripQueryKey, type Target } from './target.ts';
+
+const validRequestId = /^[\w.:/+=@-]{1,128}$/;
+
+/** A request that cannot be an exchange: no policy sees it and nothing of it is forwarded. */
+export interface Refused {
+  readonly refusal: Problem;
+  readonly id: string;
+  readonly clientIp: string;
+}
+
+/** Judges a request before any policy does. */
+export function arrive(
+  req: IncomingMessage,
+  pipeline: Pipeline,
+  via: string,
+  startedAt: number,
+  upgrade: boolean,
+): Arrival | Refused {
+  const headers = new HeaderLines(req.rawHeaders);
+  const method = req.method ?? 'GET';
+  const given = headers.get('x-request-id');
+  const id = given !== undefined && validRequestId.test(given) ? given : randomUUID();
+  const clientIp = clientAddress(req.socket.remoteAddress, headers.getAll('x-forwarded-for'), pipeline.trusted);
+  const refuse = (refusal: Problem): Refused => ({ refusal, id, clientIp });
+
+  if (method === 'TRACE') return refuse(problem('method_not_allowed', { detail: 'TRACE is not forwarded.' }));
+  if (headers.getAll('host').length > 1) return refuse(problem('bad_request', { detail: 'There is more than one Host.' }));
+  if (headers.get('via')?.includes(via) === true) {
+    return refuse(problem('request_loop', { detail: 'An upstream of this Sluice leads back to it.' }));
+  }
+  const raw = req.url ?? '/';
+  const target = parseTarget(raw);
+  if (target === undefined) return refuse(problem('invalid_path', { detail: 'The path climbs above the root or is malformed.' }));
+  const route = pipeline.routes.match(target.path);
+  if (route === undefined) {
+    const known = pipeline.routeList.map((one) => one.path).join(', ');
+    return refuse(problem('route_not_found', { detail: `No route for this path. Routes: ${known}.` }));
+  }
+  if (target.resolved && !withinRoute(raw, route.prefix)) {
+    return refuse(problem('invalid_path', { detail: 'The path leaves its route by dot segments.' }));
+  }
+
+  const outHeaders = outboundHeaders(headers, route.strip, route.forward);
+  outHeaders.set('x-request-id', id);
+  outHeaders.set('via', viaOf(headers.get('via'), req.httpVersion, via));
+  if (upgrade && route.stripsCredentials) stripKeySubprotocols(outHeaders);
+  const query = route.stripsCredentials ? stripQueryKey(target.query) : target.query;
+  return {
+    req,
+    pipeline,
+    route,
+    id,
+    startedAt,
+    clientIp,
+    inbound: new Inbound(method, target, headers, req.httpVersion, upgrade),
+    out: { path: target.path.slice(route.prefix.length) || '/', query, headers: outHeaders },
+  };
+}
+
+/** Whether the path, read segment by segment, never climbs out of the route's prefix. */
+function withinRoute(raw: string, prefix: string): boolean {
+  const path = raw.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/, 1)[0] ?? '';
+  if (!path.startsWith(`${prefix}/`)) return false;
+  let depth = 0;
+  for (const segment of path.slice(prefix.length + 1).split('/')) {
+    const dots = segment.replaceAll(/%2e/gi, '.');
+    if (dots === '..') depth--;
+    else if (dots !== '.') depth++;
+    if (depth < 0) return false;
+  }
+  return true;
+}
+
+function viaOf(before: string | undefined, version: string, via: string): string {
+  const own = `${version} ${via}`;
+  return before === undefined ? own : `${before}, ${own}`;
+}
+
+/** What the client sent. Getters only: an assignment by a policy throws. */
+class Inbound implements InboundRequest {
+  readonly #method: string;
+  readonly #target: Target;
+  readonly #headers: HeaderLines;
+  readonly #version: string;
+  readonly #upgrade: boolean;
+
+  constructor(method: string, target: Target, headers: HeaderLines, version: string, upgrade: boolean) {
+    this.#method = method;
+    this.#target = target;
+    this.#headers = headers;
+    this.#version = version;
+    this.#upgrade = upgrade;
+  }
+  get method(): string {
+    return this.#method;
+  }
+  get path(): string {
+    return this.#target.path;
+  }
+  get query(): string {
+    return this.#target.query;
+  }
+  get headers(): HeaderLines {
+    return this.#headers;
+  }
+  get httpVersion(): string {
+    return this.#version;
+  }
+  get upgrade(): boolean {
+    return this.#upgrade;
+  }
+}

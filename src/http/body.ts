@@ -1,0 +1,221 @@
+/**
+ * The request's body. Nobody who does not need it waits for it: it is streamed upstream as it comes. While a request
+ * waits (a policy, Redis, a connection) reading goes on into a bounded copy, because Node does not notice a client that
+ * left while its body lies unread; the same copy is what another attempt replays.
+ */
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import type { RequestBody } from '../policy.ts';
+
+/** What the body needs of its exchange. */
+export interface BodyOwner {
+  /** Called before the first read: the place to send 100 Continue. */
+  bodyWanted(): void;
+  /** Called once, when more than the limit has come. */
+  bodyTooLarge(max: number): void;
+}
+
+/** One request's body. */
+export class Body implements RequestBody {
+  readonly declaredLength: number | undefined;
+  /** Bytes received so far. */
+  received = 0;
+
+  readonly #req: IncomingMessage;
+  readonly #owner: BodyOwner;
+  readonly #replayMax: number;
+  #chunks: Buffer[] = [];
+  #held = 0;
+  /** Chunks before this index have gone to the current stream. */
+  #cursor = 0;
+  #retained = true;
+  #complete = false;
+  #listening = false;
+  #most = Number.POSITIVE_INFINITY;
+  #peeks: { max: number; resolve: (body: Buffer | undefined) => void }[] = [];
+  #stream: BodyStream | undefined;
+
+  constructor(req: IncomingMessage, owner: BodyOwner, replayMax: number) {
+    this.#req = req;
+    this.#owner = owner;
+    this.#replayMax = replayMax;
+    const length = req.headers['content-length'];
+    if (req.headers['transfer-encoding'] !== undefined) this.declaredLength = undefined;
+    else this.declaredLength = length === undefined ? 0 : Number(length);
+    if (this.declaredLength === 0) this.#complete = true;
+  }
+
+  /** Whether every byte so far is still held, so that another attempt can send it again. */
+  get replayable(): boolean {
+    return this.#retained;
+  }
+
+  /** Whether the client has sent all of it. */
+  get complete(): boolean {
+    return this.#complete;
+  }
+
+  limit(max: number): void {
+    this.#most = Math.min(this.#most, max);
+    if ((this.declaredLength ?? this.received) > this.#most) this.#owner.bodyTooLarge(this.#most);
+  }
+
+  peek(max: number): Buffer | undefined | Promise<Buffer | undefined> {
+    if ((this.declaredLength ?? 0) > max) return undefined;
+    this.read();
+    if (this.#complete) return this.#held <= max ? this.#whole() : undefined;
+    if (this.#held > max) return undefined;
+    return new Promise((resolve) => {
+      this.#peeks.push({ max, resolve });
+      this.#flow();
+    });
+  }
+
+  /** Begins reading into the copy; what lies there already is taken at once. */
+  read(): void {
+    if (this.#complete || this.#listening) return;
+    this.#owner.bodyWanted();
+    const first: Buffer | null = this.#req.read();
+    if (first !== null) this.#take(first);
+    if (this.#req.complete && this.#req.readableLength === 0) {
+      this.#finish();
+      return;
+    }
+    this.#listening = true;
+    this.#req.on('data', (chunk: Buffer) => this.#take(chunk));
+    this.#req.on('end', () => this.#finish());
+  }
+
+  /** What an attempt sends: nothing, the whole body where it is here already, else a stream of what is held and what comes. */
+  forward(): Buffer | Readable | null {
+    if (this.declaredLength === 0) return null;
+    this.read();
+    if (this.#complete && this.#retained) return this.#whole();
+    this.#cursor = 0;
+    this.#stream = new BodyStream(() => this.#feed());
+    return this.#stream;
+  }
+
+  /** Ends the current stream's claim on the body, before another attempt. */
+  detach(): void {
+    this.#stream?.destroy();
+    this.#stream = undefined;
+    this.#flow();
+  }
+
+  /** Lets go of the copy: no attempt will need it any more. Goes on feeding an upload that is still running. */
+  release(): void {
+    this.#retained = false;
+    this.#dropSent();
+    if (this.#stream === undefined) {
+      this.#chunks = [];
+      this.#held = 0;
+    }
+  }
+
+  /** Reads and forgets the rest, so that an early answer reaches a client that is still sending. */
+  discard(): void {
+    this.#retained = false;
+    this.#stream?.destroy();
+    this.#stream = undefined;
+    this.#chunks = [];
+    this.#held = 0;
+    this.#req.resume();
+  }
+
+  #take(chunk: Buffer): void {
+    this.received += chunk.length;
+    if (this.received > this.#most) {
+      this.#owner.bodyTooLarge(this.#most);
+      return;
+    }
+    if (!this.#retained && this.#stream === undefined) return;
+    this.#chunks.push(chunk);
+    this.#held += chunk.length;
+    this.#feed();
+    if (this.#peeks.length > 0) this.#answerPeeks();
+    this.#flow();
+  }
+
+  #finish(): void {
+    this.#complete = true;
+    this.#answerPeeks();
+    this.#feed();
+  }
+
+  #answerPeeks(): void {
+    const waiting = this.#peeks;
+    this.#peeks = [];
+    for (const peek of waiting) {
+      if (this.#held > peek.max) peek.resolve(undefined);
+      else if (this.#complete) peek.resolve(this.#whole());
+      else this.#peeks.push(peek);
+    }
+  }
+
+  /** Gives the stream what it takes. */
+  #feed(): void {
+    const stream = this.#stream;
+    if (stream === undefined || stream.destroyed) return;
+    while (this.#cursor < this.#chunks.length && stream.hungry) {
+      stream.give(this.#chunks[this.#cursor] as Buffer);
+      this.#cursor++;
+    }
+    if (this.#retained && this.#cursor > 0 && this.#held > this.#replayMax) this.#retained = false;
+    if (!this.#retained) this.#dropSent();
+    if (this.#complete && this.#cursor === this.#chunks.length) stream.finish();
+    this.#flow();
+  }
+
+  #dropSent(): void {
+    for (const chunk of this.#chunks.splice(0, this.#cursor)) this.#held -= chunk.length;
+    this.#cursor = 0;
+  }
+
+  /** Pauses the socket while as much is held as may be, else lets it flow. */
+  #flow(): void {
+    if (!this.#listening || this.#complete) return;
+    const peekMax = this.#peeks.reduce((most, peek) => Math.max(most, peek.max), 0);
+    const unsent = this.#cursor === 0 ? this.#held : this.#unsent();
+    if (unsent > Math.max(this.#replayMax, peekMax)) this.#req.pause();
+    else if (this.#req.isPaused()) this.#req.resume();
+  }
+
+  #unsent(): number {
+    let bytes = 0;
+    for (let i = this.#cursor; i < this.#chunks.length; i++) bytes += (this.#chunks[i] as Buffer).length;
+    return bytes;
+  }
+
+  #whole(): Buffer {
+    if (this.#chunks.length !== 1) this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks[0] as Buffer;
+  }
+}
+
+/** A body on its way upstream. */
+class BodyStream extends Readable {
+  hungry = false;
+  #finished = false;
+  readonly #more: () => void;
+
+  constructor(more: () => void) {
+    super({ highWaterMark: 64 * 1024 });
+    this.#more = more;
+  }
+
+  give(chunk: Buffer): void {
+    this.hungry = this.push(chunk);
+  }
+
+  finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.push(null);
+  }
+
+  override _read(): void {
+    this.hungry = true;
+    this.#more();
+  }
+}

@@ -1,0 +1,126 @@
+/** The client's side of a response: the head as soon as it is known, bytes as they come, and an honest ending (law 2). */
+import type { ServerResponse } from 'node:http';
+import type { HeaderList } from './headers.ts';
+import type { RenderedReply } from './reply.ts';
+import { SseTail } from './sse-tail.ts';
+
+/** See the module. */
+export class ClientResponse {
+  readonly #res: ServerResponse;
+  /** Follows the bytes of an event stream into which an error event may be written; undefined for any other response. */
+  #tail: SseTail | undefined;
+  /** Only the closing of the connection marks the response's end (HTTP/1.0). */
+  #closeDelimited = false;
+
+  constructor(res: ServerResponse) {
+    this.#res = res;
+    // Writing to a socket that has just died raises `error`; the exchange learns of it by `close`.
+    res.on('error', ignore);
+  }
+
+  get headSent(): boolean {
+    return this.#res.headersSent;
+  }
+
+  /** Whether the client has been given everything. */
+  get finished(): boolean {
+    return this.#res.writableFinished;
+  }
+
+  get destroyed(): boolean {
+    return this.#res.destroyed;
+  }
+
+  /**
+   * Writes the head; it leaves with the first bytes when they were read together with it, else at the end of this tick,
+   * never later. Throws when Node refuses a field.
+   */
+  writeHead(status: number, statusText: string, headers: HeaderList): void {
+    const res = this.#res;
+    if (statusText === '') res.writeHead(status, headers.flat);
+    else res.writeHead(status, statusText, headers.flat);
+    this.#closeDelimited = !res.chunkedEncoding && !headers.has('content-length');
+    const inBand =
+      headers.get('content-type')?.startsWith('text/event-stream') === true &&
+      !headers.has('content-encoding') &&
+      !headers.has('content-length');
+    if (inBand) this.#tail = new SseTail();
+    process.nextTick(flush, res);
+  }
+
+  /** Hands over bytes; false when the client reads more slowly than the upstream writes. */
+  write(chunk: Buffer): boolean {
+    this.#tail?.push(chunk);
+    return this.#res.write(chunk);
+  }
+
+  /** Calls back once, when the client has caught up. */
+  onceDrained(callback: () => void): void {
+    this.#res.once('drain', callback);
+  }
+
+  /** The response is whole. */
+  end(trailers: string[]): void {
+    if (trailers.length > 0 && this.#res.chunkedEncoding) {
+      const pairs: [string, string][] = [];
+      for (let i = 0; i < trailers.length; i += 2) pairs.push([trailers[i] ?? '', trailers[i + 1] ?? '']);
+      this.#res.addTrailers(pairs);
+    }
+    this.#res.end();
+  }
+
+  /** Whether an error event can still be written: an open event stream, cut exactly between two events. */
+  get canEndInBand(): boolean {
+    return this.#tail?.atBoundary === true && !this.#res.destroyed;
+  }
+
+  /** Ends an event stream with its dialect's error event and without its terminator. */
+  endInBand(event: string): void {
+    this.#res.end(event);
+  }
+
+  /** Destroys the connection, so that the response cannot look complete. */
+  destroy(): void {
+    const { socket } = this.#res;
+    // There a FIN would look like a whole response: reset instead.
+    if (this.#closeDelimited && socket !== null && 'resetAndDestroy' in socket) socket.resetAndDestroy();
+    this.#res.destroy();
+  }
+
+  /** Sends an answer of our own. */
+  reply(reply: RenderedReply, requestId: string): void {
+    reply.headers.set('x-sluice-request-id', requestId);
+    this.#res.writeHead(reply.status, reply.headers.flat);
+    if (this.#res.req.method === 'HEAD') this.#res.end();
+    else this.#res.end(reply.body);
+  }
+
+  /** Tells the client to send its body (Expect: 100-continue). */
+  continue(): void {
+    if (!this.#res.headersSent && !this.#res.destroyed) this.#res.writeContinue();
+  }
+
+  /** Passes on 102 and 103. What Node cannot write (103 without Link) is left out: informational responses are optional. */
+  inform(status: number, headers: HeaderList): void {
+    if (this.#res.headersSent || this.#res.req.httpVersion !== '1.1') return;
+    try {
+      if (status === 102) this.#res.writeProcessing();
+      else if (status === 103) this.#res.writeEarlyHints({ ...grouped(headers), link: [...headers.getAll('link')] });
+    } catch {
+      // An illegal Link value: the final response is what counts.
+    }
+  }
+}
+
+function grouped(headers: HeaderList): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (const key of headers.keys) fields[key] = headers.get(key) ?? '';
+  return fields;
+}
+
+function ignore(): void {}
+
+/** Sends a head that no bytes have carried along. */
+function flush(res: ServerResponse): void {
+  if (!res.destroyed && !res.writableEnded) res.flushHeaders();
+}

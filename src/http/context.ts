@@ -1,0 +1,246 @@
+/**
+ * The state that every exchange has, HTTP or WebSocket: what policies see (RequestContext), the hooks they left, and an
+ * end that happens exactly once.
+ */
+import type { IncomingMessage } from 'node:http';
+import { type Problem, type ProblemCode, problem } from '../errors.ts';
+import { mayNameModel, modelInBody, modelInPath } from '../llm/model.ts';
+import type { Pipeline } from '../pipeline/build.ts';
+import type { LivePipeline } from '../pipeline/live.ts';
+import type { Route } from '../pipeline/routes.ts';
+import type { Decision, Subject } from '../pipeline/run.ts';
+import type {
+  Dialect,
+  ExchangeHooks,
+  InboundRequest,
+  MaybePromise,
+  OutboundRequest,
+  OutcomeKind,
+  PolicyLogger,
+  ResponseHead,
+  UpstreamInfo,
+} from '../policy.ts';
+import { Body } from './body.ts';
+import type { HeaderLines, HeaderList } from './headers.ts';
+import type { ExchangeObserver, Observer, Phase, Truncation } from './observer.ts';
+
+/** What exchanges share; one per app. */
+export interface Core {
+  readonly live: LivePipeline;
+  readonly observer: Observer;
+  readonly log: PolicyLogger;
+  /** Our name in Via, unique per process, so that loops are seen. */
+  readonly via: string;
+  /** Exchanges that run now. */
+  readonly active: Set<Context>;
+}
+
+/** What is known of a request once its route has been found. */
+export interface Arrival {
+  readonly req: IncomingMessage;
+  readonly pipeline: Pipeline;
+  readonly route: Route;
+  readonly id: string;
+  readonly startedAt: number;
+  readonly clientIp: string;
+  readonly inbound: InboundRequest & { readonly headers: HeaderLines };
+  readonly out: OutboundRequest & { readonly headers: HeaderList };
+}
+
+const noTags: ReadonlySet<string> = new Set();
+
+/** See the module. */
+export abstract class Context implements Subject {
+  readonly id: string;
+  readonly in: Arrival['inbound'];
+  readonly out: Arrival['out'];
+  readonly body: Body;
+  readonly client: { readonly ip: string };
+  readonly startedAt: number;
+  readonly observer: ExchangeObserver;
+  identity: string | undefined = undefined;
+  tags: ReadonlySet<string> = noTags;
+  phase: Phase = 'policy';
+
+  protected readonly core: Core;
+  protected readonly pipeline: Pipeline;
+  protected readonly routed: Route;
+  protected readonly req: IncomingMessage;
+  /** Set once there was a decision or a failure that Sluice answered or cut with. */
+  protected code: ProblemCode | undefined;
+  protected decidedBy: string | undefined;
+  protected status = 0;
+  protected bytesOut = 0;
+  protected ttfbMs: number | undefined;
+  protected attempts = 0;
+  protected truncated: Truncation | undefined;
+  /** Set when Sluice has answered or cut the exchange itself. */
+  protected stopped = false;
+  readonly #hooks: ExchangeHooks[] = [];
+  #chunkHooks: ExchangeHooks[] | undefined;
+  #ended: OutcomeKind | undefined;
+  #gone: AbortController | undefined;
+
+  constructor(core: Core, arrival: Arrival) {
+    this.core = core;
+    this.pipeline = arrival.pipeline;
+    this.routed = arrival.route;
+    this.req = arrival.req;
+    this.id = arrival.id;
+    this.startedAt = arrival.startedAt;
+    this.in = arrival.inbound;
+    this.out = arrival.out;
+    this.client = { ip: arrival.clientIp };
+    this.body = new Body(arrival.req, this, arrival.pipeline.config.server.replay_bytes);
+    core.active.add(this);
+    this.observer = core.observer.begin(this, arrival.route);
+  }
+
+  get route(): { readonly path: string } {
+    return this.routed;
+  }
+
+  get upstream(): UpstreamInfo {
+    return this.routed.upstream.info;
+  }
+
+  get dialect(): Dialect {
+    return this.routed.upstream.info.dialect;
+  }
+
+  get log(): PolicyLogger {
+    return this.core.log;
+  }
+
+  /** True as soon as the exchange is answered by Sluice, cut, or ended: no policy runs any more. */
+  get over(): boolean {
+    return this.stopped || this.#ended !== undefined;
+  }
+
+  get signal(): AbortSignal {
+    this.#gone ??= new AbortController();
+    if (this.#ended !== undefined) this.#gone.abort();
+    return this.#gone.signal;
+  }
+
+  setIdentity(identity: string): void {
+    this.identity = identity;
+  }
+
+  addTag(tag: string): void {
+    this.tags = new Set(this.tags).add(tag);
+  }
+
+  model(): MaybePromise<string | undefined> {
+    const inPath = modelInPath(this.dialect, this.out.path);
+    if (inPath !== undefined || this.body.declaredLength === 0) return inPath;
+    if (!mayNameModel(this.in.headers.get('content-type'))) return undefined;
+    if (this.in.headers.has('content-encoding')) {
+      this.abort(problem('body_not_readable', { detail: 'A policy needs the model; send the body without Content-Encoding.' }));
+      return undefined;
+    }
+    const max = this.pipeline.config.server.max_peek_bytes;
+    const body = this.body.peek(max);
+    return body instanceof Promise ? body.then((whole) => this.#modelOf(whole, max)) : this.#modelOf(body, max);
+  }
+
+  addHooks(hooks: ExchangeHooks): void {
+    if (this.#ended !== undefined) {
+      // The policy took its time and the exchange has ended: what it acquired is given back at once.
+      this.#callEnd(hooks, this.#ended);
+      return;
+    }
+    this.#hooks.push(hooks);
+    if (hooks.chunk !== undefined) {
+      this.#chunkHooks ??= [];
+      this.#chunkHooks.unshift(hooks);
+    }
+  }
+
+  judged(policy: string, decision: string, milliseconds: number, enforced: boolean): void {
+    this.observer.judged(policy, decision, milliseconds, enforced);
+  }
+
+  bodyTooLarge(max: number): void {
+    this.abort(problem('body_too_large', { detail: `The request body is larger than the ${max} bytes allowed.` }));
+  }
+
+  /** Ends what is left at the end of a drain, as law 2 says. */
+  shutDown(): void {
+    this.abort(problem('shutting_down', { detail: 'This Sluice is shutting down; try again.', retryAfterMs: 1000 }));
+  }
+
+  abstract bodyWanted(): void;
+  abstract abort(reason: Problem): void;
+
+  /** Remembers why Sluice answers or cuts. */
+  protected blame({ reply, policy }: Decision): void {
+    this.decidedBy = policy;
+    if (reply.kind === 'problem') this.code = reply.code;
+  }
+
+  /** Runs the response hooks over a head, last policy first. */
+  protected runResponseStart(head: ResponseHead): void {
+    for (let i = this.#hooks.length - 1; i >= 0; i--) {
+      try {
+        this.#hooks[i]?.responseStart?.(head);
+      } catch (err) {
+        this.log.error({ request_id: this.id, err }, 'a policy failed in responseStart');
+      }
+    }
+  }
+
+  /** Shows policies bytes that have gone to the client. */
+  protected runChunk(bytes: Buffer): void {
+    if (this.#chunkHooks === undefined) return;
+    for (const hooks of this.#chunkHooks) {
+      try {
+        hooks.chunk?.(bytes);
+      } catch (err) {
+        this.log.error({ request_id: this.id, err }, 'a policy failed in chunk');
+      }
+    }
+  }
+
+  /** Ends the exchange: hooks in reverse, records, lease. Only the first call counts. */
+  protected finish(kind: OutcomeKind): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = kind;
+    this.core.active.delete(this);
+    this.#gone?.abort();
+    for (let i = this.#hooks.length - 1; i >= 0; i--) this.#callEnd(this.#hooks[i] as ExchangeHooks, kind);
+    this.observer.ended({
+      kind,
+      status: this.status,
+      code: this.code,
+      policy: this.decidedBy,
+      phase: this.phase,
+      bytesIn: this.body.received,
+      bytesOut: this.bytesOut,
+      ttfbMs: this.ttfbMs,
+      durationMs: performance.now() - this.startedAt,
+      attempts: this.attempts,
+      truncated: this.truncated,
+    });
+    this.core.live.release(this.pipeline);
+  }
+
+  #callEnd(hooks: ExchangeHooks, kind: OutcomeKind): void {
+    if (hooks.end === undefined) return;
+    const failed = (err: unknown) => this.log.error({ request_id: this.id, err }, 'a policy failed in end');
+    try {
+      const durationMs = performance.now() - this.startedAt;
+      const done = hooks.end({ kind, status: this.status, code: this.code, bytes: this.bytesOut, durationMs });
+      if (done instanceof Promise) done.catch(failed);
+    } catch (err) {
+      failed(err);
+    }
+  }
+
+  /** A body too large to look into must not slip past a policy that asks for its model. */
+  #modelOf(body: Buffer | undefined, max: number): string | undefined {
+    if (body !== undefined) return modelInBody(body);
+    this.abort(problem('body_too_large', { detail: `A policy needs the model, and the body is larger than ${max} bytes.` }));
+    return undefined;
+  }
+}

@@ -1,0 +1,280 @@
+/**
+ * One HTTP exchange from its first header to its last byte: policies, attempts, the response, the end. Everything here is
+ * synchronous unless a policy waits.
+ */
+import type { ServerResponse } from 'node:http';
+import { type Failure, type Problem, problem } from '../errors.ts';
+import { dialects } from '../llm/dialects.ts';
+import { type Decision, runAttempt, runRequest } from '../pipeline/run.ts';
+import type { OutcomeKind } from '../policy.ts';
+import { type AttemptOwner, UpstreamAttempt } from '../upstream/attempt.ts';
+import type { Forwarder } from '../upstream/forward.ts';
+import { ClientResponse } from './client-response.ts';
+import { type Arrival, Context, type Core } from './context.ts';
+import type { HeaderList } from './headers.ts';
+import { errorFacts, renderReply } from './reply.ts';
+
+/** Most attempts of one exchange, whatever its policies ask for. */
+const mostAttempts = 10;
+/** How long a client may go on sending a body that nobody wants any more. */
+const lingerMs = 2_000;
+
+/** See the module. */
+export class HttpExchange extends Context implements AttemptOwner {
+  readonly #response: ClientResponse;
+  readonly #res: ServerResponse;
+  readonly #forwarder: Forwarder;
+  #expectsContinue: boolean;
+  #attempt: UpstreamAttempt | undefined;
+  #staleRetried = false;
+  /** How the exchange ends once the client's side is closed. */
+  #ending: OutcomeKind = 'complete';
+  #drain: { timer: NodeJS.Timeout; bytesLeft: number } | undefined;
+
+  constructor(core: Core, forwarder: Forwarder, arrival: Arrival, res: ServerResponse, expectsContinue: boolean) {
+    super(core, arrival);
+    this.#forwarder = forwarder;
+    this.#res = res;
+    this.#response = new ClientResponse(res);
+    this.#expectsContinue = expectsContinue;
+    res.on('close', () => this.#closed());
+  }
+
+  /** Runs it. Never throws. */
+  start(): void {
+    try {
+      const decision = runRequest(this.pipeline.steps, this);
+      if (decision instanceof Promise) this.#await(decision, (reply) => this.#requested(reply));
+      else this.#requested(decision);
+    } catch (error) {
+      this.#crash(error);
+    }
+  }
+
+  bodyWanted(): void {
+    if (!this.#expectsContinue) return;
+    this.#expectsContinue = false;
+    this.#response.continue();
+  }
+
+  abort(reason: Problem): void {
+    if (this.over) return;
+    if (this.#response.headSent) this.#cut(reason, 'failed');
+    else this.#reply({ reply: reason, policy: undefined }, 'replied');
+  }
+
+  attemptInformed(status: number, headers: HeaderList): void {
+    this.#response.inform(status, headers);
+  }
+
+  attemptHead(attempt: UpstreamAttempt, status: number, statusText: string, headers: HeaderList): void {
+    this.observer.attemptAnswered(attempt, status);
+    if (this.#wantsRetry(attempt, { kind: 'response', status, headers })) {
+      attempt.abort('another attempt follows');
+      this.observer.attemptEnded(attempt, status, undefined);
+      this.#nextAttempt();
+      return;
+    }
+    this.phase = 'stream';
+    this.body.release();
+    // Our retries are spent; the SDK must not multiply them.
+    if (attempt.number > 1 && status >= 400 && !headers.has('x-should-retry')) headers.set('x-should-retry', 'false');
+    this.runResponseStart({ status, fromUpstream: true, headers });
+    headers.set('x-sluice-request-id', this.id);
+    this.status = status;
+    this.ttfbMs = performance.now() - this.startedAt;
+    try {
+      this.#response.writeHead(status, statusText, headers);
+    } catch (error) {
+      this.#stopAttempt();
+      this.#fail({ code: 'upstream_protocol', message: 'an illegal header', safeToRetry: false, cause: error });
+    }
+  }
+
+  attemptData(attempt: UpstreamAttempt, chunk: Buffer): boolean {
+    this.bytesOut += chunk.length;
+    if (this.#drain !== undefined) {
+      this.runChunk(chunk);
+      this.#drain.bytesLeft -= chunk.length;
+      if (this.#drain.bytesLeft < 0) this.#drained();
+      return true;
+    }
+    const ready = this.#response.write(chunk);
+    this.runChunk(chunk);
+    if (!ready) this.#response.onceDrained(() => attempt.resume());
+    return ready;
+  }
+
+  attemptEnd(attempt: UpstreamAttempt, trailers: string[]): void {
+    this.observer.attemptEnded(attempt, this.status, undefined);
+    this.#attempt = undefined;
+    if (this.#drain !== undefined) this.#drained();
+    else this.#response.end(trailers);
+  }
+
+  attemptFailed(attempt: UpstreamAttempt, failure: Failure): void {
+    this.observer.attemptEnded(attempt, 0, failure.code);
+    this.#attempt = undefined;
+    if (this.#drain !== undefined) {
+      this.truncated = 'body';
+      this.#drained();
+    } else if (this.#response.headSent) {
+      this.truncated = this.bytesOut === 0 ? 'head' : 'body';
+      this.#cut(problem(failure.code, { detail: this.#detail(failure), cause: failure.cause }), 'upstream_abort');
+    } else if (this.#wantsRetry(attempt, { kind: 'failure', failure }) || this.#isStale(failure)) {
+      this.#nextAttempt();
+    } else {
+      this.#fail(failure);
+    }
+  }
+
+  #requested(decision: Decision | undefined): void {
+    if (this.over) return;
+    if (decision !== undefined) this.#reply(decision, 'replied');
+    else this.#nextAttempt();
+  }
+
+  #nextAttempt(): void {
+    this.body.detach();
+    this.attempts++;
+    const attempt = new UpstreamAttempt(this, this.attempts, this.routed.upstream, this.out.headers.copy());
+    this.#attempt = attempt;
+    const decision = runAttempt(this.pipeline.attempts, this, attempt);
+    if (decision instanceof Promise) this.#await(decision, (reply) => this.#send(attempt, reply));
+    else this.#send(attempt, decision);
+  }
+
+  #send(attempt: UpstreamAttempt, decision: Decision | undefined): void {
+    if (this.over) return;
+    if (decision !== undefined) {
+      this.#reply(decision, 'replied');
+      return;
+    }
+    this.phase = 'connect';
+    this.observer.attemptStarted(attempt);
+    const target = this.out.path + this.out.query;
+    this.#forwarder.web(this.req, this.#res, attempt, { method: this.in.method, target, body: this.body.forward() });
+  }
+
+  /** Asks the attempt's policies, all of them, and grants a retry while the body is held and attempts remain. */
+  #wantsRetry(attempt: UpstreamAttempt, result: Parameters<NonNullable<UpstreamAttempt['hooks'][number]['end']>>[0]): boolean {
+    let wanted = false;
+    for (const hooks of attempt.hooks) {
+      try {
+        if (hooks.end?.(result) === 'retry') wanted = true;
+      } catch (err) {
+        this.log.error({ request_id: this.id, err }, "a policy failed at an attempt's end");
+      }
+    }
+    return wanted && this.#mayRetry();
+  }
+
+  /** A kept-alive connection that the upstream had closed meanwhile: nothing was processed, once more is safe. */
+  #isStale(failure: Failure): boolean {
+    if (!failure.safeToRetry || this.#staleRetried || !this.#mayRetry()) return false;
+    this.#staleRetried = true;
+    return true;
+  }
+
+  #mayRetry(): boolean {
+    return this.body.replayable && this.attempts < mostAttempts && !this.over;
+  }
+
+  /** Answers in the upstream's place. */
+  #fail(failure: Failure): void {
+    if (this.over) return;
+    const retryAfterMs = failure.code === 'upstream_busy' ? { retryAfterMs: 1000 } : {};
+    const reply = problem(failure.code, { detail: this.#detail(failure), cause: failure.cause, ...retryAfterMs });
+    this.#reply({ reply, policy: undefined }, 'failed');
+  }
+
+  #detail(failure: Failure): string {
+    return `Upstream "${this.upstream.name}": ${failure.message}.`;
+  }
+
+  #reply(decision: Decision, ending: OutcomeKind): void {
+    this.stopped = true;
+    this.#stopAttempt();
+    this.blame(decision);
+    this.#ending = ending;
+    const context = { requestId: this.id, dialect: this.dialect, policy: decision.policy };
+    const rendered = renderReply(decision.reply, context);
+    this.runResponseStart({ status: rendered.status, fromUpstream: false, headers: rendered.headers });
+    this.status = rendered.status;
+    this.bytesOut = rendered.body.length;
+    this.ttfbMs = performance.now() - this.startedAt;
+    if (!this.body.complete) this.#linger();
+    this.#response.reply(rendered, this.id);
+  }
+
+  /** Reads on what a client still sends, for a while, so that it gets to read the answer. */
+  #linger(): void {
+    this.body.discard();
+    const { req } = this;
+    const timer = setTimeout(() => {
+      if (!req.complete) req.destroy();
+    }, lingerMs);
+    timer.unref();
+    req.once('close', () => clearTimeout(timer));
+  }
+
+  /** Law 2: a response that was begun and cannot be finished. */
+  #cut(reason: Problem, ending: OutcomeKind): void {
+    this.stopped = true;
+    this.#stopAttempt();
+    this.blame({ reply: reason, policy: undefined });
+    this.#ending = ending;
+    const event = dialects[this.dialect].streamError?.(errorFacts(reason, this.id), this.out.path);
+    if (event === undefined || !this.#response.canEndInBand) {
+      this.#response.destroy();
+      return;
+    }
+    if (this.truncated !== undefined) this.truncated = 'event_boundary';
+    this.#response.endInBand(event);
+  }
+
+  /** The client's side is closed: everything was sent, or we cut it, or the client has left (law 3). */
+  #closed(): void {
+    if (this.#response.finished || this.stopped) {
+      this.finish(this.#ending);
+      return;
+    }
+    const { drain } = this.routed;
+    if (drain !== undefined && this.phase === 'stream' && this.#attempt !== undefined) {
+      this.#drain = { bytesLeft: drain.maxBytes, timer: setTimeout(() => this.#drained(), drain.maxMs) };
+      this.#attempt.resume();
+      return;
+    }
+    if (this.phase === 'connect' && this.#attempt?.sent === true) this.phase = 'first_byte';
+    this.#stopAttempt();
+    this.finish('client_abort');
+  }
+
+  #drained(): void {
+    clearTimeout(this.#drain?.timer);
+    this.#stopAttempt();
+    this.finish('client_abort');
+  }
+
+  #stopAttempt(): void {
+    const attempt = this.#attempt;
+    this.#attempt = undefined;
+    if (attempt === undefined || attempt.over) return;
+    attempt.abort('the exchange has ended');
+    this.observer.attemptEnded(attempt, attempt.answered ? this.status : 0, 'aborted');
+  }
+
+  /** While a policy waits, the body is read on: else Node would not notice that the client has left. */
+  #await(decision: Promise<Decision | undefined>, then: (decision: Decision | undefined) => void): void {
+    if (!this.#expectsContinue) this.body.read();
+    decision.then(then).catch((error: unknown) => this.#crash(error));
+  }
+
+  /** A bug of ours: this exchange fails, the others go on. */
+  #crash(error: unknown): void {
+    this.log.error({ request_id: this.id, err: error }, 'an exchange failed inside Sluice');
+    if (this.over) return;
+    this.abort(problem('internal_error', { cause: error }));
+  }
+}
+

@@ -1,0 +1,70 @@
+/** What an exchange tells to metrics, traces and logs. The telemetry behind it is chosen when the app is made. */
+import type { ProblemCode } from '../errors.ts';
+import type { OutcomeKind } from '../policy.ts';
+import type { Route } from '../pipeline/routes.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import type { Context } from './context.ts';
+import type { HeaderList } from './headers.ts';
+
+/** Where an exchange stood: judged by policies, waiting for a connection, for the first byte, or streaming. */
+export type Phase = 'policy' | 'connect' | 'first_byte' | 'stream';
+
+/** Where a response was cut: after its head, within its body, or between two events (with an error event in its place). */
+export type Truncation = 'head' | 'body' | 'event_boundary';
+
+/** An attempt under observation. */
+export interface ObservedAttempt {
+  readonly number: number;
+  readonly runtime: Upstream;
+  readonly headers: HeaderList;
+}
+
+/** A request that was refused before it became an exchange. */
+export interface RefusedRecord {
+  readonly id: string;
+  readonly clientIp: string;
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly code: ProblemCode;
+  readonly durationMs: number;
+}
+
+/** The end of an exchange, as it is recorded. */
+export interface ExchangeRecord {
+  readonly kind: OutcomeKind;
+  readonly status: number;
+  readonly code: ProblemCode | undefined;
+  /** The policy that decided, where one did. */
+  readonly policy: string | undefined;
+  readonly phase: Phase;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Milliseconds from the request's headers to the first byte to the client; undefined when there was none. */
+  readonly ttfbMs: number | undefined;
+  readonly durationMs: number;
+  readonly attempts: number;
+  /** Where the upstream left its response unfinished; undefined when it did not. */
+  readonly truncated: Truncation | undefined;
+}
+
+/** One exchange under observation. */
+export interface ExchangeObserver {
+  /** Adds what goes upstream with this attempt, e.g. `traceparent`. */
+  attemptStarted(attempt: ObservedAttempt): void;
+  /** The head of its response has come. */
+  attemptAnswered(attempt: ObservedAttempt, status: number): void;
+  /** It has ended: with a status, or with a failure's code, or aborted by us. */
+  attemptEnded(attempt: ObservedAttempt, status: number, error: ProblemCode | 'aborted' | undefined): void;
+  judged(policy: string, decision: string, milliseconds: number, enforced: boolean): void;
+  ended(record: ExchangeRecord): void;
+}
+
+/** Observes exchanges. */
+export interface Observer {
+  /** Called once the route is known. */
+  begin(ctx: Context, route: Route): ExchangeObserver;
+  refused(record: RefusedRecord): void;
+  /** A client's connection was opened or closed. */
+  connection(change: 1 | -1): void;
+}

@@ -1,0 +1,286 @@
+/**
+ * One WebSocket exchange: the same pipeline as HTTP, then http-proxy-3's `proxy.ws`. It is one exchange from the handshake
+ * to the close of the last socket.
+ */
+import { ServerResponse } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { type Duplex, pipeline as pipe } from 'node:stream';
+import { type Problem, problem } from '../errors.ts';
+import { type Decision, type RunningAttempt, runAttempt, runRequest } from '../pipeline/run.ts';
+import type { AttemptHooks, OutcomeKind, UpstreamInfo } from '../policy.ts';
+import { AttemptError, failureOf } from '../upstream/failures.ts';
+import type { Forwarder, Handshake } from '../upstream/forward.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import { ClientResponse } from './client-response.ts';
+import { type Arrival, Context, type Core } from './context.ts';
+import type { HeaderList } from './headers.ts';
+import { inboundHeaders } from './hygiene.ts';
+import type { ObservedAttempt } from './observer.ts';
+import { renderReply } from './reply.ts';
+
+/** Most bytes a client may send before its handshake is answered. */
+const earlyBytes = 64 * 1024;
+
+class HandshakeAttempt implements RunningAttempt, ObservedAttempt {
+  readonly number = 1;
+  readonly hooks: AttemptHooks[] = [];
+  readonly runtime: Upstream;
+  readonly headers: HeaderList;
+  constructor(runtime: Upstream, headers: HeaderList) {
+    this.runtime = runtime;
+    this.headers = headers;
+  }
+  get upstream(): UpstreamInfo {
+    return this.runtime.info;
+  }
+}
+
+/** See the module. */
+export class UpgradeExchange extends Context implements Handshake {
+  readonly #forwarder: Forwarder;
+  readonly #socket: Socket;
+  #early: Buffer[];
+  #earlySize = 0;
+  #ending: OutcomeKind = 'client_abort';
+  #attempt: HandshakeAttempt | undefined;
+  #request: ClientRequest | undefined;
+  #peer: Duplex | undefined;
+  #timers: NodeJS.Timeout[] = [];
+  readonly #onEarly = (chunk: Buffer) => this.#keepEarly(chunk);
+  readonly #onEarlyEnd = () => this.#socket.destroy();
+
+  constructor(core: Core, forwarder: Forwarder, arrival: Arrival, socket: Socket, head: Buffer) {
+    super(core, arrival);
+    this.#forwarder = forwarder;
+    this.#socket = socket;
+    this.#early = head.length > 0 ? [head] : [];
+    socket.on('error', () => undefined);
+    socket.on('close', () => this.#closed());
+    // Read on while policies wait: a paused socket does not tell that its client has left.
+    socket.on('data', this.#onEarly);
+    socket.on('end', this.#onEarlyEnd);
+  }
+
+  /** Runs it. Never throws. */
+  start(): void {
+    Promise.resolve(runRequest(this.pipeline.steps, this))
+      .then((decision) => decision ?? this.#prepare())
+      .then((decision) => {
+        if (this.over) return;
+        if (decision !== undefined) this.#reply(decision, 'replied');
+        else this.#shake();
+      })
+      .catch((error: unknown) => {
+        this.log.error({ request_id: this.id, err: error }, 'a WebSocket exchange failed inside Sluice');
+        this.abort(problem('internal_error', { cause: error }));
+      });
+  }
+
+  bodyWanted(): void {}
+
+  abort(reason: Problem): void {
+    if (this.over) return;
+    if (this.phase === 'stream') {
+      this.stopped = true;
+      this.blame({ reply: reason, policy: undefined });
+      this.#ending = 'failed';
+      this.#socket.destroy();
+    } else {
+      this.#reply({ reply: reason, policy: undefined }, 'replied');
+    }
+  }
+
+  get runtime(): Upstream {
+    return this.routed.upstream;
+  }
+
+  started(request: ClientRequest): void {
+    this.#request = request;
+    const { first_byte, total } = this.routed.upstream.timeouts;
+    if (first_byte > 0) this.#after(first_byte, () => this.#timeout(new AttemptError('upstream_first_byte_timeout', 'no answer')));
+    if (total > 0) this.#after(total, () => this.#timeout(new AttemptError('upstream_total_timeout', `open for ${total} ms`)));
+    request.on('upgrade', (response, peer) => this.#switched(response, peer));
+    // http-proxy-3 adds its own relay for a plain answer after this event; ours, which ends honestly, takes its place.
+    process.nextTick(() => {
+      request.removeAllListeners('response');
+      request.on('response', (response) => this.#refusedByUpstream(response));
+    });
+  }
+
+  failed(error: Error): void {
+    if (this.over) return;
+    const failure = failureOf(error, false);
+    this.#attemptEnded(0, failure.code);
+    const reason = problem(failure.code, { detail: `Upstream "${this.upstream.name}": ${failure.message}.`, cause: error });
+    if (this.phase !== 'stream') {
+      this.#reply({ reply: reason, policy: undefined }, 'failed');
+      return;
+    }
+    this.truncated = 'body';
+    this.blame({ reply: reason, policy: undefined });
+    this.#ending = 'upstream_abort';
+    this.#socket.destroy();
+  }
+
+  #prepare(): Promise<Decision | undefined> | Decision | undefined {
+    if (this.over) return undefined;
+    this.attempts = 1;
+    this.#attempt = new HandshakeAttempt(this.routed.upstream, this.out.headers.copy());
+    return runAttempt(this.pipeline.attempts, this, this.#attempt);
+  }
+
+  #shake(): void {
+    const attempt = this.#attempt;
+    if (attempt === undefined) return;
+    this.phase = 'first_byte';
+    this.observer.attemptStarted(attempt);
+    this.#stopEarly();
+    const { req } = this;
+    req.url = this.routed.upstream.basePath + this.out.path + this.out.query;
+    const headers = grouped(attempt.headers);
+    headers['connection'] = 'Upgrade';
+    headers['upgrade'] = 'websocket';
+    req.headers = headers;
+    this.#forwarder.ws(req, this.#socket, Buffer.concat(this.#early), this);
+    this.#early = [];
+  }
+
+  /** Runs before http-proxy-3 writes the 101: edits the headers it will write. */
+  #switched(response: IncomingMessage, peer: Duplex): void {
+    this.#peer = peer;
+    this.#clearTimers();
+    const headers = inboundHeaders(response.rawHeaders);
+    this.observer.attemptAnswered(this.#attempt as HandshakeAttempt, 101);
+    this.runResponseStart({ status: 101, fromUpstream: true, headers });
+    headers.set('x-sluice-request-id', this.id);
+    const fields = grouped(headers);
+    fields['connection'] = 'Upgrade';
+    fields['upgrade'] = 'websocket';
+    response.headers = fields;
+    this.status = 101;
+    this.phase = 'stream';
+    this.ttfbMs = performance.now() - this.startedAt;
+    this.#ending = 'complete';
+    const { idle, total } = this.routed.upstream.timeouts;
+    if (total > 0) this.#after(total, () => this.#timeout(new AttemptError('upstream_total_timeout', `open for ${total} ms`)));
+    if (idle > 0) this.#watchIdle(idle);
+  }
+
+  /** The upstream answered with something else than 101: passed on as it is. */
+  #refusedByUpstream(response: IncomingMessage): void {
+    if (this.over) {
+      response.resume();
+      return;
+    }
+    this.stopped = true;
+    this.#clearTimers();
+    const status = response.statusCode ?? 502;
+    const headers = inboundHeaders(response.rawHeaders);
+    this.observer.attemptAnswered(this.#attempt as HandshakeAttempt, status);
+    this.runResponseStart({ status, fromUpstream: true, headers });
+    headers.set('x-sluice-request-id', this.id);
+    this.status = status;
+    this.ttfbMs = performance.now() - this.startedAt;
+    const res = this.#respond();
+    new ClientResponse(res).writeHead(status, response.statusMessage ?? '', headers);
+    this.#ending = 'complete';
+    pipe(response, res, (error) => {
+      if (error == null) return;
+      this.truncated = 'body';
+      this.#ending = 'upstream_abort';
+      this.#socket.destroy();
+    });
+  }
+
+  #reply(decision: Decision, ending: OutcomeKind): void {
+    this.stopped = true;
+    this.#clearTimers();
+    this.#request?.destroy();
+    this.#stopEarly();
+    this.blame(decision);
+    this.#ending = ending;
+    const context = { requestId: this.id, dialect: this.dialect, policy: decision.policy };
+    const rendered = renderReply(decision.reply, context);
+    this.runResponseStart({ status: rendered.status, fromUpstream: false, headers: rendered.headers });
+    this.status = rendered.status;
+    this.bytesOut = rendered.body.length;
+    new ClientResponse(this.#respond()).reply(rendered, this.id);
+  }
+
+  /** An HTTP response on the handshake's socket, which is closed after it. */
+  #respond(): ServerResponse {
+    const res = new ServerResponse(this.req);
+    res.shouldKeepAlive = false;
+    res.assignSocket(this.#socket);
+    res.on('finish', () => this.#socket.destroySoon());
+    return res;
+  }
+
+  #closed(): void {
+    this.#clearTimers();
+    this.#request?.destroy();
+    // What the client sent last (a close frame) still goes out.
+    if (this.#peer !== undefined && 'destroySoon' in this.#peer) (this.#peer as Socket).destroySoon();
+    if (this.phase === 'stream') {
+      this.bytesOut = this.#socket.bytesWritten;
+      this.body.received = this.#socket.bytesRead;
+    }
+    this.#attemptEnded(this.status, this.#ending === 'client_abort' ? 'aborted' : undefined);
+    this.finish(this.#ending);
+  }
+
+  #attemptEnded(status: number, error: Parameters<Context['observer']['attemptEnded']>[2]): void {
+    const attempt = this.#attempt;
+    this.#attempt = undefined;
+    if (attempt !== undefined && this.#request !== undefined) this.observer.attemptEnded(attempt, status, error);
+  }
+
+  #timeout(error: AttemptError): void {
+    this.#request?.destroy();
+    this.#peer?.destroy();
+    this.failed(error);
+  }
+
+  /** Neither side has sent anything for so long: half-open connections must not stay for ever. */
+  #watchIdle(idle: number): void {
+    let seen = -1;
+    const timer = setInterval(() => {
+      const now = this.#socket.bytesRead + this.#socket.bytesWritten;
+      if (now === seen) this.#timeout(new AttemptError('upstream_idle_timeout', `nothing sent for ${idle} ms`));
+      seen = now;
+    }, idle);
+    this.#timers.push(timer);
+  }
+
+  #after(milliseconds: number, action: () => void): void {
+    this.#timers.push(setTimeout(action, milliseconds));
+  }
+
+  #clearTimers(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers = [];
+  }
+
+  #keepEarly(chunk: Buffer): void {
+    this.#early.push(chunk);
+    this.#earlySize += chunk.length;
+    if (this.#earlySize > earlyBytes) this.#socket.destroy();
+  }
+
+  #stopEarly(): void {
+    this.#socket.off('data', this.#onEarly);
+    this.#socket.off('end', this.#onEarlyEnd);
+    this.#socket.pause();
+  }
+}
+
+/** Fields by lower-cased name, several lines of one name as a list: the form node:http takes and http-proxy-3 copies. */
+function grouped(headers: HeaderList): Record<string, string | string[]> {
+  const fields: Record<string, string | string[]> = {};
+  for (const key of new Set(headers.keys)) {
+    const lines = headers.getAll(key);
+    fields[key] = lines.length === 1 ? (lines[0] ?? '') : [...lines];
+  }
+  return fields;
+}

@@ -1,0 +1,90 @@
+/** Makes the store of an app: Redis when there is a URL, else memory. */
+import { createRedis } from '../resources/redis.ts';
+import { MemoryStore } from './memory-store.ts';
+import { RedisStore } from './redis-store.ts';
+import type { LimitStore, ManagedLimitStore, StoreState } from './store.ts';
+
+/** Where changes of state are told, e.g. a pino logger. */
+export interface StoreLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+/** Options of {@link createLimitStore}. */
+export interface LimitStoreOptions {
+  /** `redis://` or `rediss://` URL; empty or undefined: limits are per process. */
+  readonly redisUrl?: string | undefined;
+  readonly log?: StoreLog | undefined;
+  /** Most keys remembered in this process; see `MemoryStoreOptions`. */
+  readonly maxKeys?: number | undefined;
+  /** Longest that a take may wait for Redis, in milliseconds; default 100. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Longest that the start waits to learn whether Redis is there, in milliseconds. */
+const START_PATIENCE_MS = 1000;
+
+/**
+ * Makes the store of one app. With Redis it waits until the first connection works or has failed, at most one second;
+ * an absent Redis stops nothing: limits are per process until it is there. Throws a TypeError for a URL that is none.
+ */
+export async function createLimitStore(options: LimitStoreOptions = {}): Promise<ManagedLimitStore> {
+  const local = new MemoryStore({ maxKeys: options.maxKeys });
+  if (options.redisUrl === undefined || options.redisUrl === '') return local;
+  const known = Promise.withResolvers<void>();
+  let store: RedisStore | undefined;
+  const redis = await createRedis(options.redisUrl, {
+    onState(state, reason) {
+      if (state === 'ready') store?.connected();
+      else if (state === 'down') store?.disconnected(reason ?? 'the connection was lost');
+    },
+  });
+  store = new RedisStore({
+    client: redis.client,
+    local,
+    timeoutMs: options.timeoutMs,
+    onChange(state, reason) {
+      known.resolve();
+      if (state === 'ok') options.log?.info({ store: 'redis' }, 'limits are shared through Redis');
+      else
+        options.log?.warn(
+          { store: 'redis', reason },
+          'Redis does not work; each process counts its own limits until it does',
+        );
+    },
+  });
+  const patience = setTimeout(known.resolve, START_PATIENCE_MS);
+  await known.promise;
+  clearTimeout(patience);
+  return new OwningStore(store, async () => {
+    await store.close();
+    await redis.close();
+    await local.close();
+  });
+}
+
+/** A store together with the connection that was opened for it. */
+class OwningStore implements ManagedLimitStore {
+  readonly kind = 'redis';
+  readonly #store: RedisStore;
+  readonly #closeAll: () => Promise<void>;
+  #closing: Promise<void> | undefined;
+
+  constructor(store: RedisStore, closeAll: () => Promise<void>) {
+    this.#store = store;
+    this.#closeAll = closeAll;
+  }
+
+  take(claims: Parameters<LimitStore['take']>[0]): ReturnType<LimitStore['take']> {
+    return this.#store.take(claims);
+  }
+
+  state(): StoreState {
+    return this.#store.state();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#closeAll();
+    return this.#closing;
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * Limits shared by all replicas through Redis. A take is one round trip; while Redis does not work, takes are counted
+ * in the memory of this process, so that no request fails or waits because of Redis.
+ */
+import { sanitiseRedisError } from '../resources/redis.ts';
+import { Breaker } from './breaker.ts';
+import { readReply, UnexpectedReply } from './redis-reply.ts';
+import { redisKey, TAKE_SCRIPT } from './redis-script.ts';
+import {
+  type Claim,
+  checkClaims,
+  type LimitStore,
+  type ManagedLimitStore,
+  type StoreState,
+  type Verdict,
+} from './store.ts';
+
+/** The part of an ioredis client that the store uses. */
+export interface ScriptClient {
+  readonly status: string;
+  defineCommand(name: string, definition: { lua: string }): void;
+  disconnect(reconnect?: boolean): void;
+}
+
+/** What {@link ScriptClient.defineCommand} adds to the client. */
+interface TakeClient extends ScriptClient {
+  sluiceTake(args: readonly (string | number)[]): Promise<unknown>;
+}
+
+/** Options of {@link RedisStore}. */
+export interface RedisStoreOptions {
+  readonly client: ScriptClient;
+  /** Takes over while Redis does not work. */
+  readonly local: LimitStore;
+  /** Called once for each change of state. */
+  readonly onChange: (state: 'ok' | 'degraded', reason: string) => void;
+  /** Longest that a take may wait for Redis, in milliseconds; default 100. */
+  readonly timeoutMs?: number | undefined;
+  /** For tests: the time in milliseconds in place of Redis' own. */
+  readonly clock?: (() => number) | undefined;
+}
+
+/** A take that Redis has not answered yet. */
+interface Pending {
+  readonly claims: readonly Claim[];
+  readonly deadline: number;
+  readonly resolve: (verdicts: readonly Verdict[] | Promise<readonly Verdict[]>) => void;
+}
+
+/** Written by each probe, so that a Redis that only reads is noticed. */
+const PROBE: readonly Claim[] = [{ window: { id: '/probe', limit: 1_000_000, perMs: 1000 }, key: 'probe', weight: 1 }];
+
+/** Counts in Redis. The client belongs to who made it; {@link close} leaves it open. */
+export class RedisStore implements ManagedLimitStore {
+  readonly kind = 'redis';
+  readonly #client: TakeClient;
+  readonly #local: LimitStore;
+  readonly #clock: (() => number) | undefined;
+  readonly #timeoutMs: number;
+  readonly #breaker: Breaker;
+  /** In the order of their deadlines, as all wait equally long. */
+  readonly #pending = new Set<Pending>();
+  #timer: NodeJS.Timeout | undefined;
+  #sequence = 0;
+
+  constructor(options: RedisStoreOptions) {
+    options.client.defineCommand('sluiceTake', { lua: TAKE_SCRIPT });
+    // The command exists on the client from here on; ioredis cannot say so in its types.
+    this.#client = options.client as TakeClient;
+    this.#local = options.local;
+    this.#clock = options.clock;
+    this.#timeoutMs = options.timeoutMs ?? 100;
+    this.#breaker = new Breaker({
+      ready: () => options.client.status === 'ready',
+      probe: () => this.#probe(),
+      onChange: (ok, reason) => options.onChange(ok ? 'ok' : 'degraded', reason),
+    });
+  }
+
+  state(): StoreState {
+    return this.#breaker.closed ? 'ok' : 'degraded';
+  }
+
+  /** To be called when the client has become ready. */
+  connected(): void {
+    this.#breaker.connected();
+  }
+
+  /** To be called when the client has lost its connection. */
+  disconnected(reason: string): void {
+    this.#open(reason);
+  }
+
+  async close(): Promise<void> {
+    this.#breaker.stop();
+    clearTimeout(this.#timer);
+    this.#fallBack();
+  }
+
+  take(claims: readonly Claim[]): readonly Verdict[] | Promise<readonly Verdict[]> {
+    checkClaims(claims);
+    if (claims.length === 0) return [];
+    if (!this.#breaker.closed) return this.#local.take(claims);
+    return new Promise((resolve) => {
+      const pending: Pending = { claims, deadline: performance.now() + this.#timeoutMs, resolve };
+      this.#pending.add(pending);
+      this.#arm(this.#timeoutMs);
+      this.#ask(claims).then(
+        (verdicts) => {
+          if (this.#pending.delete(pending)) resolve(verdicts);
+        },
+        (error: unknown) => {
+          // A take that was answered locally has been dealt with; its late failure is no news.
+          if (this.#pending.has(pending)) this.#failed(error);
+        },
+      );
+    });
+  }
+
+  async #ask(claims: readonly Claim[]): Promise<readonly Verdict[]> {
+    this.#sequence = (this.#sequence + 1) % Number.MAX_SAFE_INTEGER;
+    const sequence = this.#sequence;
+    const args: (string | number)[] = [claims.length];
+    for (const claim of claims) args.push(redisKey(claim));
+    args.push(sequence, this.#clock === undefined ? '' : Math.floor(this.#clock()));
+    for (const { window, weight } of claims) args.push(window.limit, window.perMs, weight);
+    return readReply(await this.#client.sluiceTake(args), sequence, claims);
+  }
+
+  /** One take of the store's own, with the same patience as a request's. */
+  async #probe(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => setImmediate(reject, new Error('Redis did not answer in time')), this.#timeoutMs);
+    });
+    try {
+      await Promise.race([this.#ask(PROBE), late]);
+    } catch (error) {
+      this.#reconnectAfter(error);
+      throw new Error(sanitiseRedisError(error), { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#reconnectAfter(error);
+    this.#open(sanitiseRedisError(error));
+  }
+
+  /** A replica that was a primary, or a connection out of step: another connection may be right. */
+  #reconnectAfter(error: unknown): void {
+    const outOfStep = error instanceof UnexpectedReply;
+    const readOnly = error instanceof Error && error.message.startsWith('READONLY');
+    if ((outOfStep || readOnly) && this.#client.status === 'ready') this.#client.disconnect(true);
+  }
+
+  #open(reason: string): void {
+    this.#breaker.open(reason);
+    this.#fallBack();
+  }
+
+  /** Whoever still waits for Redis is answered from memory at once. */
+  #fallBack(): void {
+    for (const pending of this.#pending) pending.resolve(this.#local.take(pending.claims));
+    this.#pending.clear();
+  }
+
+  /** One timer for all takes, set for the oldest. */
+  #arm(delayMs: number): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      // If this process was held up, replies may lie unread in the socket: read them before judging.
+      setImmediate(() => this.#judge());
+    }, delayMs);
+    this.#timer.unref();
+  }
+
+  #judge(): void {
+    this.#timer = undefined;
+    for (const oldest of this.#pending) {
+      const left = oldest.deadline - performance.now();
+      if (left > 0) this.#arm(Math.ceil(left));
+      else this.#open(`Redis did not answer within ${this.#timeoutMs} ms`);
+      return;
+    }
+  }
+}

@@ -1,0 +1,34 @@
+/** Where a request names its model: in the path for Gemini and Azure, else in the JSON body. */
+import type { Dialect } from '../policy.ts';
+
+const geminiPath = /\/models\/([^/:?]+)(?::|$)/;
+const azurePath = /\/deployments\/([^/?]+)(?:\/|$)/;
+const jsonType = /^application\/(?:[\w.+-]+\+)?json\b/i;
+
+/** The model that the path names; undefined when this dialect (or this path) has it elsewhere. */
+export function modelInPath(dialect: Dialect, path: string): string | undefined {
+  const pattern = dialect === 'gemini' ? geminiPath : dialect === 'azure-openai' ? azurePath : undefined;
+  const found = pattern?.exec(path)?.[1];
+  if (found === undefined) return undefined;
+  try {
+    return decodeURIComponent(found);
+  } catch {
+    return found;
+  }
+}
+
+/** True when a body of this content type may name a model. A client that leaves the type out is read as JSON. */
+export function mayNameModel(contentType: string | undefined): boolean {
+  return contentType === undefined || jsonType.test(contentType) || contentType.startsWith('text/plain');
+}
+
+/** The top-level `model` of a JSON body; undefined when there is none. Of several members the last counts, as everywhere. */
+export function modelInBody(body: Buffer): string | undefined {
+  try {
+    const parsed: unknown = JSON.parse(body.toString('utf8'));
+    if (typeof parsed !== 'object' || parsed === null || !('model' in parsed)) return undefined;
+    return typeof parsed.model === 'string' ? parsed.model : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,113 @@
+#!/usr/bin/env node
+/** The command line. The only file of `src` that imports the catalogue of policies. */
+import { parseArgs } from 'node:util';
+import { policies } from '../policies/index.ts';
+import { type App, checkConfig, ConfigProblems, createApp, version } from './app.ts';
+import { proxySchema } from './config/json-schema.ts';
+import { formatProblems } from './config/problems.ts';
+import { summaryOf } from './summary.ts';
+
+const usage = `Usage: sluice [run] [--config FILE]…     run the sidecar (default: proxy.yaml)
+       sluice check [--config FILE]…    validate the configuration and exit (also --check)
+       sluice schema                    print the JSON Schema of proxy.yaml
+       sluice --version | --help
+
+  --config FILE   a configuration file; given several times, later files are laid over earlier ones
+                  (maps merge, lists replace, policies merge by id)
+
+Signals: SIGHUP reloads the configuration, SIGTERM and SIGINT drain and exit, a second one exits at once.
+Exit codes: 0 done, 1 cannot run (a port is taken, for example), 2 the configuration or the command line is wrong.
+`;
+
+class UsageError extends Error {}
+
+interface Command {
+  readonly name: 'run' | 'check' | 'schema' | 'version' | 'help';
+  readonly files: readonly string[];
+}
+
+function commandOf(argv: readonly string[]): Command {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        config: { type: 'string', short: 'c', multiple: true, default: ['proxy.yaml'] },
+        check: { type: 'boolean', default: false },
+        version: { type: 'boolean', short: 'v', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    const [name = 'run', ...rest] = positionals;
+    const files = values.config;
+    if (values.help) return { name: 'help', files };
+    if (values.version) return { name: 'version', files };
+    if (rest.length > 0) throw new UsageError(`unexpected argument "${rest[0]}"`);
+    if (name !== 'run' && name !== 'check' && name !== 'schema') throw new UsageError(`unknown command "${name}"`);
+    return { name: values.check ? 'check' : name, files };
+  } catch (error) {
+    throw error instanceof UsageError ? error : new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function main(argv: readonly string[]): Promise<number | undefined> {
+  const { name, files } = commandOf(argv);
+  if (name === 'help') return say(usage);
+  if (name === 'version') return say(`sluice ${version}, Node ${process.versions.node}\n`);
+  if (name === 'schema') return say(`${JSON.stringify(proxySchema(policies), null, 2)}\n`);
+  if (name === 'check') {
+    const { config, warnings } = await checkConfig({ files, policies });
+    if (warnings.length > 0) process.stderr.write(`${formatProblems(warnings)}\n`);
+    return say(`${files.join(' + ')}: ok, ${config.routes.length} routes, ${config.policies.length} policies\n`);
+  }
+  await run(await createApp({ files, policies }));
+  return undefined;
+}
+
+/** Runs until a signal ends it; the process then exits by itself, or here when something keeps it. */
+async function run(app: App): Promise<void> {
+  try {
+    await app.listen();
+  } catch (error) {
+    await app.close({ drainMs: 0 });
+    throw error;
+  }
+  process.on('SIGHUP', () => void app.reload());
+  let signals = 0;
+  const stop = (signal: NodeJS.Signals) => {
+    signals++;
+    if (signals > 1) process.exit(0);
+    app.log.info({ signal }, 'shutting down');
+    app.close().then(
+      () => process.exit(0),
+      (error: unknown) => fail(error, 1),
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  // A stray error of one exchange must not take the others down; it is a bug, and the log says so.
+  process.on('uncaughtException', (err) => app.log.error({ err }, 'an error was caught by nobody'));
+  process.on('unhandledRejection', (err) => app.log.error({ err }, 'a promise was rejected and nobody listened'));
+  for (const warning of app.warnings) app.log.warn({ file: warning.file, line: warning.line, path: warning.path }, warning.message);
+  app.log.info(summaryOf(app), 'sluice is ready');
+}
+
+function say(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+function fail(error: unknown, code: number): void {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = code;
+}
+
+main(process.argv.slice(2)).then(
+  (code) => {
+    if (code !== undefined) process.exitCode = code;
+  },
+  (error: unknown) => {
+    if (error instanceof UsageError) fail(new Error(`${error.message}\n\n${usage}`), 2);
+    else fail(error, error instanceof ConfigProblems ? 2 : 1);
+  },
+);

@@ -1,0 +1,137 @@
+/** Builds a pipeline from a validated configuration: upstreams, routes, and every policy set up. All or nothing. */
+import type { Config, PolicyEntry } from '../config/schema.ts';
+import { problem } from '../errors.ts';
+import { type AddressMatcher, compileCidrs } from '../http/client-address.ts';
+import { shadowStore } from '../limits/shadow.ts';
+import type { LimitStore } from '../limits/store.ts';
+import { ConfigError, type Env, type Policy, type PolicyInstance, type PolicyLogger, type UpstreamInfo } from '../policy.ts';
+import { secretOf } from '../resources/secrets.ts';
+import type { Shared } from '../resources/shared.ts';
+import { Upstream } from '../upstream/upstream.ts';
+import { type Entry, type EntryMetrics, type Step, stepsOf } from './entry.ts';
+import { compileRollout } from './rollout.ts';
+import { createRoute, type Route, RouteTable } from './routes.ts';
+import { compileWhen } from './when.ts';
+
+/** What pipelines are built with; it outlives them. */
+export interface BuildDeps {
+  readonly policies: ReadonlyMap<string, Policy>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly upstreams: Shared<Upstream>;
+  readonly limits: LimitStore;
+  readonly podName: string;
+  readonly log: PolicyLogger;
+  entryMetrics(id: string, mode: 'enforce' | 'shadow'): EntryMetrics;
+}
+
+/** Faults found while building, each with the JSON pointer of its place in the configuration. */
+export class BuildError extends Error {
+  readonly faults: readonly { readonly pointer: string; readonly message: string }[];
+  constructor(faults: readonly { pointer: string; message: string }[]) {
+    super(faults.map((fault) => `${fault.pointer}: ${fault.message}`).join('\n'));
+    this.name = 'BuildError';
+    this.faults = faults;
+  }
+}
+
+/** A configuration at work. */
+export interface Pipeline {
+  /** Counts loads of the configuration, from 1. */
+  readonly generation: number;
+  readonly config: Config;
+  readonly routes: RouteTable;
+  readonly routeList: readonly Route[];
+  readonly trusted: AddressMatcher;
+  /** The request phase. */
+  readonly steps: readonly Step[];
+  /** Entries that act on attempts. */
+  readonly attempts: readonly Entry[];
+  /** Every entry in order, for the summary at start. */
+  readonly entries: readonly Entry[];
+  close(): Promise<void>;
+}
+
+/** Builds a pipeline. On any fault what was made is closed again and a {@link BuildError} with all faults is thrown. */
+export async function buildPipeline(config: Config, generation: number, deps: BuildDeps): Promise<Pipeline> {
+  const faults: { pointer: string; message: string }[] = [];
+  const keys: string[] = [];
+  const upstreams = new Map<string, Upstream>();
+  const entries: Entry[] = [];
+  const close = async () => {
+    const closing = entries.map(async (entry) => entry.instance.close?.());
+    await Promise.allSettled([...closing, ...keys.map((key) => deps.upstreams.release(key))]);
+  };
+
+  for (const [name, upstream] of Object.entries(config.upstreams)) {
+    const key = JSON.stringify([name, upstream]);
+    try {
+      upstreams.set(name, deps.upstreams.acquire(key, () => new Upstream(name, upstream, deps.env)));
+      keys.push(key);
+    } catch (error) {
+      faults.push({ pointer: `/upstreams/${name}`, message: reasonOf(error) });
+    }
+  }
+  const infos = [...upstreams.values()].map((upstream) => upstream.info);
+  for (const [i, entry] of config.policies.entries()) {
+    if (!entry.enabled) continue;
+    try {
+      entries.push(await setUp(entry, infos, deps));
+    } catch (error) {
+      const below = error instanceof ConfigError ? `/with${error.pointer}` : '';
+      faults.push({ pointer: `/policies/${i}${below}`, message: reasonOf(error) });
+    }
+  }
+  const routeList: Route[] = [];
+  for (const route of config.routes) {
+    const upstream = upstreams.get(route.upstream);
+    if (upstream !== undefined) routeList.push(createRoute(route, upstream));
+  }
+  if (faults.length > 0) {
+    await close();
+    throw new BuildError(faults);
+  }
+  return {
+    generation,
+    config,
+    routes: new RouteTable(routeList),
+    routeList,
+    trusted: compileCidrs(config.trusted_proxies),
+    steps: stepsOf(entries),
+    attempts: entries.filter((entry) => entry.instance.attempt !== undefined),
+    entries,
+    close,
+  };
+}
+
+async function setUp(config: PolicyEntry, upstreams: readonly UpstreamInfo[], deps: BuildDeps): Promise<Entry> {
+  const policy = deps.policies.get(config.policy);
+  if (policy === undefined) throw new ConfigError(`there is no policy "${config.policy}"`);
+  const seen = config.when?.upstream;
+  const limits = config.mode === 'shadow' ? shadowStore(deps.limits) : deps.limits;
+  const env: Env<unknown> = {
+    id: config.id,
+    config: config.with,
+    mode: config.mode,
+    upstreams: upstreams.filter(({ name }) => seen === undefined || [seen].flat().includes(name)),
+    limits,
+    podName: deps.podName,
+    problem,
+    secret: (ref) => secretOf(ref, deps.env),
+    log: deps.log,
+  };
+  const instance: PolicyInstance = await policy.setup(env);
+  return {
+    id: config.id,
+    enforced: config.mode === 'enforce',
+    faultsPass: config.on_error === 'allow',
+    when: compileWhen(config.when),
+    rollout: compileRollout(config.rollout, config.id),
+    instance,
+    metrics: deps.entryMetrics(config.id, config.mode),
+    limits,
+  };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,134 @@
+/** Where log lines go: a bounded, batching writer that never blocks the loop and never grows without end. */
+import { pino } from 'pino';
+
+/** Takes whole lines, each with its newline. */
+export interface LineSink {
+  write(line: string): void;
+}
+
+/** A sink that can be flushed and closed. */
+export interface LogDestination extends LineSink {
+  /** Asks for everything written so far to be handed to the operating system now. */
+  hurry(): void;
+  /** Lines dropped so far because the reader did not keep up or the write failed for good. */
+  dropped(): number;
+  /** Resolves once what was written has left the process, or after `deadlineMs`. Never rejects. */
+  flush(deadlineMs?: number): Promise<void>;
+  /** Flushes and stops; later lines are dropped silently. */
+  close(): Promise<void>;
+}
+
+/** Bytes that may wait for a reader that is slow or has stopped; above it lines are dropped and counted. */
+export const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+
+/** Lines are gathered up to this many bytes or this many milliseconds: one write for many exchanges. */
+const BATCH_BYTES = 4096;
+const BATCH_MS = 100;
+
+const FLUSH_DEADLINE_MS = 1000;
+
+/**
+ * Opens a destination.
+ * @param target a file descriptor (1 is stdout), or a sink of the caller's, which is written to line by line and stays
+ *   the caller's to close.
+ * @param onRecovered told how many lines were lost, once the reader reads again.
+ */
+export function openDestination(target: number | LineSink, onRecovered: (lost: number) => void): LogDestination {
+  return typeof target === 'object' ? passTo(target) : openDescriptor(target, onRecovered);
+}
+
+function passTo(sink: LineSink): LogDestination {
+  let closed = false;
+  return {
+    write(line) {
+      if (!closed) sink.write(line);
+    },
+    hurry() {},
+    dropped: () => 0,
+    flush: () => Promise.resolve(),
+    close() {
+      closed = true;
+      return Promise.resolve();
+    },
+  };
+}
+
+function openDescriptor(fd: number, onRecovered: (lost: number) => void): LogDestination {
+  const stream = pino.destination({ dest: fd, sync: false, minLength: BATCH_BYTES, maxLength: MAX_WAITING_BYTES });
+  let dropped = 0;
+  let reported = 0;
+  let closed = false;
+  let broken = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  // At process exit pino would write what is left with a blocking write: behind a reader that has stopped the process
+  // would never end. Whoever exits in good order awaits `flush`, which has a deadline.
+  stream.flushSync = () => {};
+  stream.on('drop', () => {
+    dropped += 1;
+  });
+  // A full disk or a closed pipe must not end the process. After a full disk sonic-boom keeps the bytes and tries again
+  // with the next write, and drops above its bound; after a closed pipe pino makes its methods do nothing.
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    broken ||= error.code === 'EPIPE';
+  });
+  stream.on('drain', () => {
+    if (dropped === reported || closed) return;
+    const lost = dropped - reported;
+    reported = dropped;
+    onRecovered(lost);
+  });
+
+  const writeOut = () => {
+    timer = undefined;
+    if (!closed) stream.flush();
+  };
+
+  return {
+    write(line) {
+      if (closed) return;
+      stream.write(line);
+      if (timer === undefined) {
+        timer = setTimeout(writeOut, BATCH_MS);
+        timer.unref();
+      }
+    },
+    hurry() {
+      if (!closed) stream.flush();
+    },
+    dropped: () => dropped,
+    flush: (deadlineMs = FLUSH_DEADLINE_MS) => flushWithin(deadlineMs),
+    async close() {
+      if (closed) return;
+      await flushWithin(FLUSH_DEADLINE_MS);
+      closed = true;
+      clearTimeout(timer);
+      await endStream();
+    },
+  };
+
+  function flushWithin(deadlineMs: number): Promise<void> {
+    if (closed) return Promise.resolve();
+    // The first flush ends when the write under way has ended, which may leave a batch that was not yet full.
+    return within(deadlineMs, (done) => stream.flush(() => stream.flush(done)));
+  }
+
+  function endStream(): Promise<void> {
+    if (broken) return Promise.resolve();
+    return within(FLUSH_DEADLINE_MS, (done) => {
+      stream.once('close', done);
+      stream.end();
+    });
+  }
+}
+
+/** Runs a callback-style step; resolves when it calls back, or when the deadline passes. */
+function within(deadlineMs: number, step: (done: () => void) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, deadlineMs);
+    step(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

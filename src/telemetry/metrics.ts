@@ -1,0 +1,136 @@
+/** Sluice's own metrics. One set for each app; recorders are bound at set-up so that an exchange looks nothing up. */
+import { Registry } from 'prom-client';
+import type { AbortPhase, PolicyDecision } from './labels.ts';
+import { startProcessMetrics } from './process-metrics.ts';
+import {
+  type BodyDistributions,
+  type RouteMetrics,
+  RouteRecorder,
+  type UpstreamMetrics,
+  UpstreamRecorder,
+} from './recorders.ts';
+import { type Cell, counter, gauge, histogram } from './series.ts';
+
+export type { RouteMetrics, UpstreamMetrics } from './recorders.ts';
+
+/** Seconds; language models answer within milliseconds or after minutes. */
+const DURATIONS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
+const FIRST_BYTES = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+const POLICY_DURATIONS = [0.000005, 0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1];
+const BODY_BYTES = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864];
+
+/** Recorder of one entry of `policies`. */
+export interface PolicyMetrics {
+  decision(decision: PolicyDecision): void;
+  /** Time within the policy's request hook, in seconds. */
+  duration(seconds: number): void;
+}
+
+/** `sluice_redis_state`. */
+export const REDIS_STATES = { off: 0, ok: 1, degraded: 2 } as const;
+
+/** The metrics of one app. */
+export interface Metrics {
+  /** The recorder of a route's path, or of NO_ROUTE; the same one for the same path, also after a reload. */
+  route(path: string): RouteMetrics;
+  upstream(name: string): UpstreamMetrics;
+  policy(id: string, mode: 'enforce' | 'shadow'): PolicyMetrics;
+  /** Exchanges under way: `inc()` and `dec()`. */
+  readonly activeRequests: Cell;
+  /** Open client connections: `inc()` and `dec()`. */
+  readonly connections: Cell;
+  clientAbort(phase: AbortPhase): void;
+  redisState(state: keyof typeof REDIS_STATES): void;
+  configGeneration(generation: number): void;
+  configReload(result: 'success' | 'failure'): void;
+  /** The text format of Prometheus, for {@link contentType}. */
+  render(): Promise<string>;
+  readonly contentType: string;
+  /** Stops what watches the process. */
+  close(): void;
+}
+
+/** Makes the metrics of one app with a registry of their own; close them at the end. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const requests = counter(registry, 'sluice_requests_total', 'Exchanges that have ended.');
+  const durations = histogram(
+    registry,
+    'sluice_request_duration_seconds',
+    "From the request's headers to the end of the exchange.",
+    DURATIONS,
+  );
+  const shared: BodyDistributions = {
+    ttfb: histogram(
+      registry,
+      'sluice_time_to_first_byte_seconds',
+      "From the request's headers to the first byte of the response's body.",
+      FIRST_BYTES,
+    )(),
+    bytesIn: histogram(registry, 'sluice_request_body_bytes', 'Request body bytes read from the client.', BODY_BYTES)(),
+    bytesOut: histogram(
+      registry,
+      'sluice_response_body_bytes',
+      'Response body bytes handed to the client.',
+      BODY_BYTES,
+    )(),
+  };
+  const activeRequests = gauge(registry, 'sluice_active_requests', 'Exchanges under way.')();
+  const connections = gauge(registry, 'sluice_connections', 'Open client connections.')();
+  const attempts = counter(
+    registry,
+    'sluice_upstream_attempts_total',
+    'Attempts that have ended: class of the response status, code of the failure, or client_abort.',
+  );
+  const upstreamDurations = histogram(
+    registry,
+    'sluice_upstream_duration_seconds',
+    'From the start of an attempt to its end.',
+    DURATIONS,
+  );
+  const decisions = counter(registry, 'sluice_policy_decisions_total', 'Decisions of policies.');
+  const policyDurations = histogram(
+    registry,
+    'sluice_policy_duration_seconds',
+    "Time within a policy's request hook.",
+    POLICY_DURATIONS,
+  );
+  const aborts = counter(registry, 'sluice_client_aborts_total', 'Clients that left before the end, by phase.');
+  const truncations = counter(registry, 'sluice_stream_truncated_total', 'Responses that an upstream did not finish.');
+  const redis = gauge(registry, 'sluice_redis_state', 'Redis: 0 not used, 1 answers, 2 degraded.')();
+  const generation = gauge(registry, 'sluice_config_generation', 'Generation of the running configuration.')();
+  const reloads = counter(registry, 'sluice_config_reload_total', 'Reloads of the configuration.');
+  const watch = startProcessMetrics(registry);
+
+  return {
+    route: remember((path) => new RouteRecorder(path, requests, durations({ route: path }), shared)),
+    upstream: remember((name) => new UpstreamRecorder(name, attempts, upstreamDurations, truncations)),
+    policy(id, mode) {
+      const seconds = policyDurations({ policy: id });
+      const bind = (decision: PolicyDecision) => decisions({ policy: id, decision, mode });
+      const cells = { allow: bind('allow'), deny: bind('deny'), reply: bind('reply'), fault: bind('fault') };
+      return { decision: (kind) => cells[kind].inc(), duration: (value) => seconds.observe(value) };
+    },
+    activeRequests,
+    connections,
+    clientAbort: (phase) => aborts({ phase }).inc(),
+    redisState: (state) => redis.set(REDIS_STATES[state]),
+    configGeneration: (value) => generation.set(value),
+    configReload: (result) => reloads({ result }).inc(),
+    render: () => registry.metrics(),
+    contentType: registry.contentType,
+    close: () => watch.stop(),
+  };
+}
+
+function remember<Made>(make: (name: string) => Made): (name: string) => Made {
+  const made = new Map<string, Made>();
+  return (name) => {
+    let found = made.get(name);
+    if (found === undefined) {
+      found = make(name);
+      made.set(name, found);
+    }
+    return found;
+  };
+}

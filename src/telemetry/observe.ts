@@ -1,0 +1,151 @@
+/** Joins an exchange to its metrics, its trace and its line in the access log. */
+import type { ProblemCode } from '../errors.ts';
+import type { Context } from '../http/context.ts';
+import type { ExchangeObserver, ExchangeRecord, ObservedAttempt, Observer, RefusedRecord } from '../http/observer.ts';
+import type { Route } from '../pipeline/routes.ts';
+import { writeAccess } from './access-log.ts';
+import { NO_ROUTE } from './labels.ts';
+import type { RootLog } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import type { AttemptTrace, ExchangeTrace, Tracing } from './tracing.ts';
+
+/** Where exchanges are recorded. */
+export interface Telemetry {
+  readonly log: RootLog;
+  readonly metrics: Metrics;
+  /** Undefined: tracing is off, and the client's own trace context is passed on as it came. */
+  readonly tracing: Tracing | undefined;
+}
+
+/** Makes the observer of one app. */
+export function createObserver(telemetry: Telemetry): Observer {
+  const { metrics, log } = telemetry;
+  return {
+    begin: (ctx, route) => new ObservedExchange(telemetry, ctx, route),
+    refused: (record) => recordRefusal(log, metrics, record),
+    connection: (change) => (change > 0 ? metrics.connections.inc() : metrics.connections.dec()),
+  };
+}
+
+class ObservedExchange implements ExchangeObserver {
+  readonly #telemetry: Telemetry;
+  readonly #ctx: Context;
+  readonly #route: Route;
+  readonly #trace: ExchangeTrace | undefined;
+  #attempt: { readonly startedAt: number; readonly trace: AttemptTrace | undefined } | undefined;
+
+  constructor(telemetry: Telemetry, ctx: Context, route: Route) {
+    this.#telemetry = telemetry;
+    this.#ctx = ctx;
+    this.#route = route;
+    telemetry.metrics.activeRequests.inc();
+    this.#trace = telemetry.tracing?.startExchange({
+      traceparent: ctx.in.headers.get('traceparent'),
+      tracestate: ctx.in.headers.get('tracestate'),
+      method: ctx.in.method,
+      route: route.path,
+      path: ctx.in.path,
+      requestId: ctx.id,
+      clientAddress: ctx.client.ip,
+      startTime: ctx.startedAt,
+    });
+  }
+
+  attemptStarted(attempt: ObservedAttempt): void {
+    const { info, host, port } = attempt.runtime;
+    const trace = this.#trace?.startAttempt({
+      number: attempt.number,
+      upstream: info.name,
+      serverAddress: host,
+      serverPort: port,
+      method: this.#ctx.in.method,
+      dialect: info.dialect,
+    });
+    this.#attempt = { startedAt: performance.now(), trace };
+    if (trace === undefined) return;
+    attempt.headers.set('traceparent', trace.traceparent);
+    if (trace.tracestate === undefined) attempt.headers.delete('tracestate');
+    else attempt.headers.set('tracestate', trace.tracestate);
+  }
+
+  attemptAnswered(): void {
+    this.#attempt?.trace?.firstByte();
+  }
+
+  attemptEnded(attempt: ObservedAttempt, status: number, error: ProblemCode | 'aborted' | undefined): void {
+    const running = this.#attempt;
+    this.#attempt = undefined;
+    if (running === undefined) return;
+    const failure = error === 'aborted' ? 'client_abort' : error;
+    const seconds = (performance.now() - running.startedAt) / 1000;
+    this.#telemetry.metrics.upstream(attempt.runtime.info.name).attempt(failure ?? status, seconds);
+    running.trace?.end({ status: status > 0 ? status : undefined, errorType: failure });
+  }
+
+  judged(policy: string, decision: string, milliseconds: number, enforced: boolean): void {
+    if (this.#trace?.recording !== true) return;
+    this.#trace.event('sluice.policy', {
+      'sluice.policy.id': policy,
+      'sluice.policy.decision': decision,
+      'sluice.policy.mode': enforced ? 'enforce' : 'shadow',
+      'sluice.policy.duration_ms': milliseconds,
+    });
+  }
+
+  ended(record: ExchangeRecord): void {
+    const { metrics, log } = this.#telemetry;
+    const ctx = this.#ctx;
+    const { kind, status, code, policy, bytesIn, bytesOut, durationMs, ttfbMs } = record;
+    metrics.activeRequests.dec();
+    const ttfb = ttfbMs === undefined ? undefined : ttfbMs / 1000;
+    metrics.route(this.#route.path).exchange(ctx.in.method, status, kind, durationMs / 1000, ttfb, bytesIn, bytesOut);
+    if (kind === 'client_abort') metrics.clientAbort(record.phase);
+    if (record.truncated !== undefined) metrics.upstream(ctx.upstream.name).truncated(record.truncated);
+    if (log.infoEnabled) {
+      writeAccess(log, {
+        requestId: ctx.id,
+        client: ctx.client.ip,
+        route: this.#route.path,
+        upstream: ctx.upstream.name,
+        method: ctx.in.method,
+        path: ctx.in.path,
+        status,
+        decision: policy === undefined ? undefined : { policy, code: code ?? 'response' },
+        outcome: kind,
+        code: policy === undefined ? code : undefined,
+        bytesIn,
+        bytesOut,
+        ttfbMs,
+        durationMs,
+        attempts: record.attempts,
+        traceId: this.#trace?.traceId,
+        identity: ctx.identity,
+      });
+    }
+    this.#trace?.end({ status, outcome: kind, errorType: code, bytesIn, bytesOut });
+  }
+}
+
+function recordRefusal(log: RootLog, metrics: Metrics, record: RefusedRecord): void {
+  metrics.route(NO_ROUTE).exchange(record.method, record.status, 'replied', record.durationMs / 1000, undefined, 0, 0);
+  if (!log.infoEnabled) return;
+  writeAccess(log, {
+    requestId: record.id,
+    client: record.clientIp,
+    route: undefined,
+    upstream: undefined,
+    method: record.method,
+    path: record.path,
+    status: record.status,
+    decision: undefined,
+    outcome: 'replied',
+    code: record.code,
+    bytesIn: 0,
+    bytesOut: 0,
+    ttfbMs: undefined,
+    durationMs: record.durationMs,
+    attempts: 0,
+    traceId: undefined,
+    identity: undefined,
+  });
+}

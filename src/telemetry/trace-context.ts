@@ -1,0 +1,74 @@
+/** W3C Trace Context, level 1: reading and writing `traceparent`, and making ids. */
+import { randomFillSync } from 'node:crypto';
+
+/** What a valid `traceparent` says. */
+export interface TraceParent {
+  /** 32 lower-case hexadecimal digits, not all zero. */
+  readonly traceId: string;
+  /** 16 lower-case hexadecimal digits, not all zero: the caller's span. */
+  readonly spanId: string;
+  readonly sampled: boolean;
+}
+
+const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+
+/** Longest value looked at: the four fields of version 00 and room for what later versions add. */
+const MAX_LENGTH = 512;
+
+/**
+ * Reads a `traceparent`; undefined when there is none or it is invalid: upper case, all-zero ids, version `ff`, version
+ * `00` with more than four fields, several lines joined (W3C Trace Context §3.2.2). Of a later version the four known
+ * fields are read.
+ */
+export function parseTraceparent(value: string | undefined): TraceParent | undefined {
+  if (value === undefined || value.length > MAX_LENGTH) return undefined;
+  const found = TRACEPARENT.exec(value);
+  if (found === null) return undefined;
+  const [, version, traceId = '', spanId = '', flags = '', rest] = found;
+  if (version === '00' && rest !== undefined) return undefined;
+  return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
+}
+
+/** Writes a `traceparent` of version 00. */
+export function formatTraceparent(traceId: string, spanId: string, sampled: boolean): string {
+  return sampled ? `00-${traceId}-${spanId}-01` : `00-${traceId}-${spanId}-00`;
+}
+
+/** Makes random ids. */
+export interface IdSource {
+  traceId(): string;
+  spanId(): string;
+}
+
+const TRACE_BYTES = 16;
+const SPAN_BYTES = 8;
+
+/** An id source that asks the system for random bytes some 4 KiB at a time. */
+export function createIds(): IdSource {
+  const pool = Buffer.alloc(4096);
+  let next = pool.length;
+  const take = (length: number): string => {
+    if (next + length > pool.length) {
+      randomFillSync(pool);
+      next = 0;
+    }
+    const id = pool.toString('hex', next, next + length);
+    next += length;
+    return id;
+  };
+  return { traceId: () => take(TRACE_BYTES), spanId: () => take(SPAN_BYTES) };
+}
+
+/** 2^52: what the last 13 digits of a trace id can be. */
+const RANDOM_RANGE = 2 ** 52;
+
+/**
+ * Whether a trace belongs to the sampled share. It rests on the id's last digits, as OpenTelemetry's consistent
+ * probability sampling does, so that every participant with at least this share keeps the same traces.
+ * @param share from 0 to 1.
+ */
+export function isInShare(traceId: string, share: number): boolean {
+  if (share >= 1) return true;
+  if (share <= 0) return false;
+  return Number.parseInt(traceId.slice(19), 16) >= (1 - share) * RANDOM_RANGE;
+}

@@ -1,0 +1,167 @@
+/**
+ * Traces: what the rest of Sluice sees of them. The SDK is loaded only when an endpoint is configured; nothing is
+ * registered globally and no context is carried along: the exchange hands its trace to whoever needs it.
+ */
+import type { Attributes } from '@opentelemetry/api';
+import type { Dialect, OutcomeKind } from '../policy.ts';
+import type { Log } from './log.ts';
+
+export type { Attributes } from '@opentelemetry/api';
+
+/** Options of {@link createTracing}. */
+export interface TracingOptions {
+  /** OTLP/HTTP base URL, e.g. `http://jaeger:4318`; `/v1/traces` is added where it is missing. Empty: tracing is off. */
+  readonly endpoint: string;
+  /** Share of new traces that are recorded, from 0 to 1. A trace begun elsewhere keeps its own decision. */
+  readonly sample: number;
+  /** `service.version`. */
+  readonly version: string;
+  /** `service.name` unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES say otherwise; `sluice` by default. */
+  readonly serviceName?: string;
+  /** Also export unsampled exchanges that ended in an error, made from what was kept of them. False by default. */
+  readonly keepFailures?: boolean;
+  /** Milliseconds after which finished spans are sent at the latest; 1,000 by default. */
+  readonly batchMs?: number;
+}
+
+/** What is known of an exchange when it begins. */
+export interface ExchangeStart {
+  /** The inbound header, valid or not; leave it out to begin a new trace at a trust boundary. */
+  readonly traceparent?: string | undefined;
+  /** The inbound header, several lines joined with a comma. It is passed on unchanged. */
+  readonly tracestate?: string | undefined;
+  readonly method: string;
+  /** The route's path; undefined when none matched. */
+  readonly route: string | undefined;
+  /** Without its query. */
+  readonly path: string;
+  readonly requestId?: string;
+  readonly clientAddress?: string;
+  /** When the request's headers had come, by `performance.now()`; now by default. */
+  readonly startTime?: number;
+}
+
+/** How an exchange ended. */
+export interface ExchangeEnd {
+  /** Sent to the client; 0 when none was. */
+  readonly status: number;
+  readonly outcome: OutcomeKind;
+  /** The problem's code, where there was one. */
+  readonly errorType?: string | undefined;
+  readonly bytesIn?: number;
+  readonly bytesOut?: number;
+}
+
+/** The trace of one exchange: its server span. */
+export interface ExchangeTrace {
+  /** 32 hexadecimal digits; for the access log. */
+  readonly traceId: string;
+  /** Whether its spans are exported. */
+  readonly sampled: boolean;
+  /** Whether events and attributes are kept: ask before building some that cost. */
+  readonly recording: boolean;
+  /** Something that happened now, e.g. a policy's decision. At most 128 are kept. */
+  event(name: string, attributes?: Attributes): void;
+  set(attributes: Attributes): void;
+  startAttempt(start: AttemptStart): AttemptTrace;
+  /** Ends the server span; only the first call counts. */
+  end(end: ExchangeEnd): void;
+}
+
+/** What is known of an attempt when it begins. */
+export interface AttemptStart {
+  /** 1 for the first. */
+  readonly number: number;
+  /** The upstream's name. */
+  readonly upstream: string;
+  readonly serverAddress: string;
+  readonly serverPort: number;
+  readonly method: string;
+  readonly dialect: Dialect;
+}
+
+/** How an attempt ended. */
+export interface AttemptEnd {
+  /** Of the upstream's response; undefined when there was none. */
+  readonly status?: number | undefined;
+  /** The failure's code, or `client_abort`. */
+  readonly errorType?: string | undefined;
+}
+
+/** The trace of one attempt: a client span below the exchange's. */
+export interface AttemptTrace {
+  /** To be sent upstream. */
+  readonly traceparent: string;
+  /** To be sent upstream; when undefined the client's own must be removed. */
+  readonly tracestate: string | undefined;
+  readonly recording: boolean;
+  event(name: string, attributes?: Attributes): void;
+  set(attributes: Attributes): void;
+  /** The first byte of the response has come. */
+  firstByte(): void;
+  /** Ends the client span; only the first call counts. It may come after the exchange's end (drain). */
+  end(end: AttemptEnd): void;
+}
+
+/** How the export of spans is going; `unknown` until the first batch. */
+export type ExportState = 'unknown' | 'ok' | 'failing';
+
+/** Tracing of one app. */
+export interface Tracing {
+  startExchange(start: ExchangeStart): ExchangeTrace;
+  exportState(): ExportState;
+  /** Spans given up: the queue was full, or the collector did not take them. */
+  dropped(): number;
+  /** Sends what is waiting, for at most two seconds, and closes the connections. Never rejects. */
+  close(): Promise<void>;
+}
+
+/**
+ * Sets tracing up; undefined when `endpoint` is empty. Headers, timeout, compression and certificates of the exporter
+ * come from the standard variables (OTEL_EXPORTER_OTLP_HEADERS and so on).
+ * @throws Error when the endpoint is not an http(s) URL; the message says what would be right.
+ */
+export async function createTracing(options: TracingOptions, log: Log): Promise<Tracing | undefined> {
+  if (options.endpoint === '') return undefined;
+  const url = tracesUrl(options.endpoint);
+  const [{ createSpanExport }, { startExchange }, { createIds }] = await Promise.all([
+    import('./span-export.ts'),
+    import('./exchange-trace.ts'),
+    import('./trace-context.ts'),
+  ]);
+  const spans = await createSpanExport(
+    {
+      url,
+      serviceName: options.serviceName ?? 'sluice',
+      version: options.version,
+      batchMs: options.batchMs ?? 1000,
+    },
+    log,
+  );
+  const recorder = {
+    ids: createIds(),
+    share: options.sample,
+    keepFailures: options.keepFailures ?? false,
+    scope: { name: 'sluice', version: options.version },
+    resource: spans.resource,
+    finish: spans.add,
+  };
+  return {
+    startExchange: (start) => startExchange(recorder, start),
+    exportState: spans.state,
+    dropped: spans.dropped,
+    close: spans.close,
+  };
+}
+
+/** The URL that spans are posted to. Does not repeat the endpoint in its message: it may hold a password. */
+function tracesUrl(endpoint: string): string {
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
+  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    throw new Error(
+      'telemetry.traces.endpoint must be the http:// or https:// URL of an OTLP/HTTP receiver, e.g. http://jaeger:4318',
+    );
+  }
+  if (!url.pathname.endsWith('/v1/traces')) url.pathname = `${url.pathname.replace(/\/+$/, '')}/v1/traces`;
+  return url.href;
+}

@@ -1,0 +1,56 @@
+/** Reaches an upstream through an HTTP proxy by CONNECT (RFC 9110 §9.3.6), unless NO_PROXY names it. */
+import { request } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** Opens a tunnel; calls back once. Returns the socket to the proxy's request, so that a deadline can destroy it. */
+export function openTunnel(
+  proxy: URL,
+  target: { hostname: string; port?: string; protocol: string },
+  callback: (error: Error | undefined, tunnel: Socket | undefined) => void,
+): Socket | undefined {
+  const port = target.port || (target.protocol === 'https:' ? '443' : '80');
+  const host = target.hostname.includes(':') ? `[${target.hostname}]` : target.hostname;
+  const authority = `${host}:${port}`;
+  const headers: Record<string, string> = { host: authority };
+  if (proxy.username !== '') {
+    const userinfo = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
+    headers['proxy-authorization'] = `Basic ${Buffer.from(userinfo).toString('base64')}`;
+  }
+  const connect = request({
+    host: proxy.hostname.replace(/^\[|\]$/g, ''),
+    port: proxy.port || 80,
+    method: 'CONNECT',
+    path: authority,
+    headers,
+    agent: false,
+  });
+  connect.once('connect', (response, socket, head) => {
+    if (response.statusCode === 200) {
+      if (head.length > 0) socket.unshift(head);
+      callback(undefined, socket as Socket);
+      return;
+    }
+    socket.destroy();
+    callback(new Error(`the egress proxy answered ${response.statusCode ?? 0}`), undefined);
+  });
+  connect.once('response', (response) => {
+    response.resume();
+    connect.destroy();
+    callback(new Error(`the egress proxy answered ${response.statusCode ?? 0}`), undefined);
+  });
+  connect.once('error', (error) => callback(error, undefined));
+  connect.end();
+  return connect.socket ?? undefined;
+}
+
+/** Whether NO_PROXY (comma-separated hosts and domain suffixes, or `*`) exempts a host from the egress proxy. */
+export function exemptFromProxy(hostname: string, noProxy: string | undefined): boolean {
+  const host = hostname.toLowerCase();
+  return (noProxy ?? '')
+    .split(/[\s,]+/)
+    .filter((item) => item !== '')
+    .some((item) => {
+      const suffix = item.toLowerCase().replace(/:\d+$/, '').replace(/^\*?\./, '');
+      return item === '*' || host === suffix || host.endsWith(`.${suffix}`);
+    });
+}

@@ -1,0 +1,36 @@
+/** Turns what undici, Node and our own timers throw into failures of the catalogue. */
+import type { Failure, ProblemCode } from '../errors.ts';
+import { ConnectError } from './connector.ts';
+
+/** Raised by an attempt's own timers and by the pool. */
+export class AttemptError extends Error {
+  readonly problem: ProblemCode;
+  constructor(code: ProblemCode, message: string) {
+    super(message);
+    this.name = 'AttemptError';
+    this.problem = code;
+  }
+}
+
+const reset = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', 'ECONNABORTED', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH']);
+
+/**
+ * Maps an error of an attempt.
+ * @param error what was raised
+ * @param reused whether the connection had served before: then a closed socket most likely was a stale one
+ */
+export function failureOf(error: unknown, reused: boolean): Failure {
+  if (error instanceof ConnectError) {
+    return { code: error.problem, message: error.message, safeToRetry: false, cause: error };
+  }
+  if (error instanceof AttemptError) {
+    return { code: error.problem, message: error.message, safeToRetry: false, cause: error };
+  }
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const message = error instanceof Error ? error.message : String(error);
+  if (reset.has(code)) return { code: 'upstream_reset', message: code, safeToRetry: reused, cause: error };
+  if (code.startsWith('HPE_') || code.startsWith('UND_ERR_') || error instanceof TypeError) {
+    return { code: 'upstream_protocol', message: message.slice(0, 200), safeToRetry: false, cause: error };
+  }
+  return { code: 'upstream_reset', message: code || message.slice(0, 200), safeToRetry: false, cause: error };
+}

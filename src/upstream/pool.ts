@@ -1,0 +1,89 @@
+/**
+ * Keep-alive connections to one upstream: undici's Pool with its hazards covered. Its queue is unbounded, so requests
+ * beyond the bound are refused here; a dispatch that fails synchronously would leave its client busy for ever, so the
+ * client reports such a one as accepted.
+ */
+import { type buildConnector, Client, type Dispatcher, Pool } from 'undici';
+
+/** What a connection tells the handler of a request. */
+export interface PooledHandler extends Dispatcher.DispatchHandler {
+  /** Set before anything else is called: whether the connection has served a request before, asked when a socket fails. */
+  connection: Connection | undefined;
+  /** Whether `onResponseError` has been called. */
+  readonly failed: boolean;
+}
+
+/** One connection at a time, reconnecting when it has been closed. */
+export class Connection extends Client {
+  /** Whole responses that the present socket has brought. */
+  served = 0;
+
+  constructor(origin: URL, options: Client.Options) {
+    super(origin, options);
+    this.on('disconnect', () => {
+      this.served = 0;
+    });
+  }
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: PooledHandler): boolean {
+    handler.connection = this;
+    const ready = super.dispatch(options, handler);
+    return ready || handler.failed;
+  }
+}
+
+/** Idle connections are kept for so long; a server that announces less (Keep-Alive: timeout) is believed. */
+const keepAliveMs = 30_000;
+/** Closed so long before the server would close, against requests that cross with its FIN. */
+const keepAliveMarginMs = 2_000;
+
+/** The pool of one upstream. */
+export class ConnectionPool {
+  readonly #pool: Pool;
+  readonly #most: number;
+  #inFlight = 0;
+
+  constructor(origin: URL, connector: buildConnector.connector, options: { connections: number; queue: number }) {
+    this.#most = options.connections + options.queue;
+    this.#pool = new Pool(origin.origin, {
+      connections: options.connections,
+      connect: connector,
+      allowH2: false,
+      pipelining: 1,
+      // Our own timers are exact and know why; undici's are coarse and would kill slow models.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: keepAliveMs,
+      keepAliveTimeoutThreshold: keepAliveMarginMs,
+      maxHeaderSize: 64 * 1024,
+      factory: (url: URL, clientOptions: object) => new Connection(url, clientOptions as Client.Options),
+    });
+    // Errors of connections reach their requests; without a listener an emitter would throw.
+    this.#pool.on('connectionError', () => undefined);
+  }
+
+  /** Requests on the way or waiting. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Whether one more request would be too many. */
+  get full(): boolean {
+    return this.#inFlight >= this.#most;
+  }
+
+  /** Sends a request; pair with {@link done} once its handler has seen the end. */
+  dispatch(options: Dispatcher.DispatchOptions, handler: PooledHandler): void {
+    this.#inFlight++;
+    this.#pool.dispatch(options, handler);
+  }
+
+  done(): void {
+    this.#inFlight--;
+  }
+
+  /** Closes idle connections at once and busy ones with their requests. */
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+}

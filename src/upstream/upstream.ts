@@ -1,0 +1,72 @@
+/** One upstream at run time: where it is, how it speaks, its timeouts and its connections. Survives reloads that leave it alone. */
+import { readFileSync } from 'node:fs';
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { buildConnector } from 'undici';
+import type { UpstreamConfig } from '../config/schema.ts';
+import type { Closable } from '../resources/shared.ts';
+import type { UpstreamInfo } from '../policy.ts';
+import { createConnector } from './connector.ts';
+import { exemptFromProxy } from './egress-proxy.ts';
+import { ConnectionPool } from './pool.ts';
+
+/** See the module. */
+export class Upstream implements Closable {
+  readonly info: UpstreamInfo;
+  /** Scheme and authority; a URL object, which http-proxy-3 takes without parsing. */
+  readonly target: URL;
+  /** The URL's own path without a trailing slash, put before every request's path. */
+  readonly basePath: string;
+  readonly timeouts: UpstreamConfig['timeouts'];
+  readonly pool: ConnectionPool;
+  readonly host: string;
+  readonly port: number;
+  /** For WebSocket handshakes, which http-proxy-3 sends through node:http: one guarded connection each. */
+  readonly agent: HttpAgent;
+
+  /** Throws when a TLS file cannot be read. */
+  constructor(name: string, config: UpstreamConfig, env: Readonly<Record<string, string | undefined>>) {
+    const url = new URL(config.url);
+    this.info = Object.freeze({ name, dialect: config.dialect });
+    this.target = new URL(url.origin);
+    this.basePath = url.pathname.replace(/\/+$/, '');
+    this.timeouts = config.timeouts;
+    this.host = url.hostname.replace(/^\[|\]$/g, '');
+    this.port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
+    const viaProxy = config.egress_proxy !== '' && !exemptFromProxy(this.host, env['NO_PROXY'] ?? env['no_proxy']);
+    const connector = createConnector({
+      connectMs: config.timeouts.connect,
+      allowPrivate: config.allow_private,
+      tls: readTls(config.tls),
+      egressProxy: viaProxy ? new URL(config.egress_proxy) : undefined,
+    });
+    this.pool = new ConnectionPool(this.target, connector, config.pool);
+    this.agent = handshakeAgent(url, this.host, connector);
+  }
+
+  async close(): Promise<void> {
+    this.agent.destroy();
+    await this.pool.close();
+  }
+}
+
+function handshakeAgent(url: URL, hostname: string, connector: buildConnector.connector): HttpAgent {
+  const agent = url.protocol === 'https:' ? new HttpsAgent({ keepAlive: false }) : new HttpAgent({ keepAlive: false });
+  agent.createConnection = (_options, callback) => {
+    connector({ hostname, host: url.host, protocol: url.protocol, port: url.port }, (error, socket) => {
+      // Node's types ask for a stream beside an error too, but nothing reads it.
+      callback?.(error, socket as Duplex);
+    });
+    return undefined;
+  };
+  return agent;
+}
+
+function readTls(tls: UpstreamConfig['tls']): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
+  const files: { ca?: Buffer; cert?: Buffer; key?: Buffer } = {};
+  if (tls?.ca !== undefined) files.ca = readFileSync(tls.ca.file);
+  if (tls?.cert !== undefined) files.cert = readFileSync(tls.cert.file);
+  if (tls?.key !== undefined) files.key = readFileSync(tls.key.file);
+  return files;
+}

@@ -1,0 +1,14 @@
+import { describe, it } from 'node:test';
+import { checkSchedules } from './schedules.ts';
+import { stores } from './stores.ts';
+
+const RUNS: Readonly<Record<string, number>> = { memory: 500, redis: 150 };
+
+describe('random schedules never exceed the limit in any window, nor are refused a slot too long', () => {
+  for (const [name, open] of Object.entries(stores)) {
+    it(`with the ${name} store`, async (t) => {
+      const clock = { now: 1_800_000_000_000 };
+      await checkSchedules(await open(t, clock), clock, RUNS[name] ?? 100);
+    });
+  }
+});

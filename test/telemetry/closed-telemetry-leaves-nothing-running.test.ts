@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { test } from 'node:test';
+
+/** Runs a program in a process of its own; resolves with what it printed. */
+async function run(program: string): Promise<string> {
+  const child = spawn(process.execPath, ['--expose-gc', '--import', 'tsx', '--input-type=module', '--eval', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    cwd: new URL('../..', import.meta.url),
+  });
+  let printed = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    printed += chunk.toString();
+  });
+  const [code] = await once(child, 'close');
+  assert.equal(code, 0);
+  return printed.trim();
+}
+
+test('after close no timer and no observer of collections is left, and a hundred apps leave no memory behind', async () => {
+  const printed = await run(`
+    import { createMetrics } from './src/telemetry/metrics.ts';
+    import { PerformanceObserver } from 'node:perf_hooks';
+    const original = { observe: PerformanceObserver.prototype.observe, disconnect: PerformanceObserver.prototype.disconnect };
+    let observers = 0;
+    PerformanceObserver.prototype.observe = function (...args) { observers += 1; return original.observe.apply(this, args); };
+    PerformanceObserver.prototype.disconnect = function () { observers -= 1; return original.disconnect.call(this); };
+    const before = process.getActiveResourcesInfo().length;
+    const refs = [];
+    for (let i = 0; i < 100; i += 1) { const m = createMetrics(); m.route('/a'); await m.render(); m.close(); refs.push(new WeakRef(m)); }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    globalThis.gc(); await new Promise((resolve) => setTimeout(resolve, 10)); globalThis.gc();
+    const alive = refs.filter((ref) => ref.deref() !== undefined).length;
+    console.log(JSON.stringify({ observers, resources: process.getActiveResourcesInfo().length - before, alive }));
+  `);
+  const { observers, resources, alive } = JSON.parse(printed);
+  assert.equal(observers, 0);
+  assert.ok(resources <= 0, `${resources} more active resources than before`);
+  assert.ok(alive <= 1, `${alive} closed metrics are still in memory`);
+});
+
+test('without an endpoint nothing of the OpenTelemetry SDK is loaded', async () => {
+  const printed = await run(`
+    import { createRequire, registerHooks } from 'node:module';
+    const loaded = [];
+    registerHooks({ load(url, context, next) { if (url.includes('opentelemetry')) loaded.push(url); return next(url, context); } });
+    const { createTracing } = await import('./src/telemetry/tracing.ts');
+    const { createLog } = await import('./src/telemetry/log.ts');
+    const log = createLog({ level: 'silent', destination: { write() {} } });
+    const off = await createTracing({ endpoint: '', sample: 1, version: '1' }, log);
+    const whenOff = loaded.length;
+    const on = await createTracing({ endpoint: 'http://127.0.0.1:1', sample: 1, version: '1' }, log);
+    await on.close();
+    console.log(JSON.stringify({ off: off === undefined, whenOff, whenOn: loaded.length > 0 }));
+  `);
+  assert.deepEqual(JSON.parse(printed), { off: true, whenOff: 0, whenOn: true });
+});
