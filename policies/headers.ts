@@ -16,10 +16,19 @@ const schema = Type.Object({ request: edits('Request'), response: edits('Respons
 
 /** Fields that a message cannot do without, whatever an allow-list says. */
 const framing = ['content-type', 'content-length', 'content-encoding'];
-const requestFraming = new Set([...framing, 'accept', 'accept-encoding', 'x-request-id', 'via', 'traceparent', 'tracestate']);
+const requestFraming = new Set([
+  ...framing,
+  'accept',
+  'accept-encoding',
+  'x-request-id',
+  'via',
+  'traceparent',
+  'tracestate',
+]);
 const responseFraming = new Set([...framing, 'date', 'vary', 'retry-after', 'x-should-retry', 'www-authenticate']);
 /** Fields that frame the message or steer the connection: setting them here would break it. */
-const untouchable = /^(?:connection|content-length|host|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect)$/i;
+const untouchable =
+  /^(?:connection|content-length|host|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect)$/i;
 
 type Edits = { set: Record<string, string>; remove: string[]; allow?: string[] };
 
@@ -45,8 +54,10 @@ function compile(edits: Edits, framingNames: ReadonlySet<string>, pointer: strin
   const { set, remove, allow } = edits;
   const entries = Object.entries(set);
   for (const [name, value] of entries) {
-    if (untouchable.test(name)) throw new ConfigError(`the header ${name} frames the message and cannot be set`, `${pointer}/set`);
-    if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name)) throw new ConfigError(`"${name}" is no header name`, `${pointer}/set`);
+    if (untouchable.test(name))
+      throw new ConfigError(`the header ${name} frames the message and cannot be set`, `${pointer}/set`);
+    if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name))
+      throw new ConfigError(`"${name}" is no header name`, `${pointer}/set`);
     if (/[^\t\x20-\x7e\x80-\xff]/.test(value)) {
       throw new ConfigError(`the value of ${name} holds characters that HTTP does not allow`, `${pointer}/set`);
     }

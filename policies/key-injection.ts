@@ -55,7 +55,9 @@ export const keyInjection = definePolicy({
           return problem('key_missing', { detail: `No key for upstream "${upstream.name}": set ${wanted}.` });
         }
         if (!legalKey.test(key)) {
-          return problem('key_missing', { detail: `The key for upstream "${upstream.name}" (${wanted}) is not a valid header value.` });
+          return problem('key_missing', {
+            detail: `The key for upstream "${upstream.name}" (${wanted}) is not a valid header value.`,
+          });
         }
         attempt.headers.set(header.name, header.prefix + key);
         return undefined;

@@ -5,8 +5,8 @@ import { hostname } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
 import { type Admin, createAdmin } from './admin/admin.ts';
 import { effectiveConfig } from './config/effective.ts';
-import { type Loaded, loadConfig, loadConfigText } from './config/load.ts';
 import { parseListen } from './config/listen.ts';
+import { type Loaded, loadConfig, loadConfigText } from './config/load.ts';
 import { type ConfigProblem, formatProblems } from './config/problems.ts';
 import type { Config } from './config/schema.ts';
 import type { Core } from './http/context.ts';
@@ -232,8 +232,14 @@ class SluiceApp implements App {
     } catch (error) {
       this.#metrics.configReload('failure');
       const problems = error instanceof ConfigProblems ? error.problems : [];
-      const kept = { generation: this.#live?.current.generation, problems: problems.map((one) => formatProblems([one])) };
-      this.log.error({ ...kept, err: error instanceof ConfigProblems ? undefined : error }, 'reload failed; the running configuration stays');
+      const kept = {
+        generation: this.#live?.current.generation,
+        problems: problems.map((one) => formatProblems([one])),
+      };
+      this.log.error(
+        { ...kept, err: error instanceof ConfigProblems ? undefined : error },
+        'reload failed; the running configuration stays',
+      );
       return { ok: false, problems };
     }
   }

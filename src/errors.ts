@@ -43,7 +43,11 @@ export const catalogue = {
   upstream_reset: { status: 502, title: 'The upstream closed the connection', source: 'upstream' },
   upstream_protocol: { status: 502, title: 'The upstream sent an invalid response', source: 'upstream' },
   upstream_connect_timeout: { status: 504, title: 'Connecting to the upstream took too long', source: 'upstream' },
-  upstream_first_byte_timeout: { status: 504, title: 'The upstream did not begin to answer in time', source: 'upstream' },
+  upstream_first_byte_timeout: {
+    status: 504,
+    title: 'The upstream did not begin to answer in time',
+    source: 'upstream',
+  },
   upstream_idle_timeout: { status: 504, title: 'The upstream stopped sending', source: 'upstream' },
   upstream_total_timeout: { status: 504, title: 'The exchange took too long', source: 'upstream' },
 } as const satisfies Record<string, CatalogueEntry>;

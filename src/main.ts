@@ -2,7 +2,7 @@
 /** The command line. The only file of `src` that imports the catalogue of policies. */
 import { parseArgs } from 'node:util';
 import { policies } from '../policies/index.ts';
-import { type App, checkConfig, ConfigProblems, createApp, version } from './app.ts';
+import { type App, ConfigProblems, checkConfig, createApp, version } from './app.ts';
 import { proxySchema } from './config/json-schema.ts';
 import { formatProblems } from './config/problems.ts';
 import { summaryOf } from './summary.ts';
@@ -88,7 +88,8 @@ async function run(app: App): Promise<void> {
   // A stray error of one exchange must not take the others down; it is a bug, and the log says so.
   process.on('uncaughtException', (err) => app.log.error({ err }, 'an error was caught by nobody'));
   process.on('unhandledRejection', (err) => app.log.error({ err }, 'a promise was rejected and nobody listened'));
-  for (const warning of app.warnings) app.log.warn({ file: warning.file, line: warning.line, path: warning.path }, warning.message);
+  for (const warning of app.warnings)
+    app.log.warn({ file: warning.file, line: warning.line, path: warning.path }, warning.message);
   app.log.info(summaryOf(app), 'sluice is ready');
 }
 

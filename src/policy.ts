@@ -15,8 +15,8 @@ import type { Static, TSchema } from 'typebox';
 import type { Failure, Problem, ProblemCode, ProblemOptions } from './errors.ts';
 import type { Claim, LimitStore, Verdict } from './limits/store.ts';
 
-export { compileCidrs } from './http/client-address.ts';
 export type { Failure, Problem, ProblemCode, ProblemOptions } from './errors.ts';
+export { compileCidrs } from './http/client-address.ts';
 export type { Claim, LimitStore, Verdict, Window } from './limits/store.ts';
 
 /** A policy: its name in `proxy.yaml`, one line for the catalogue, the schema of its `with`, and how to set it up. */
@@ -162,15 +162,7 @@ export interface UpstreamInfo {
 }
 
 /** How a provider speaks: key header, error body, stream events, where the model's name is. */
-export type Dialect =
-  | 'openai'
-  | 'anthropic'
-  | 'gemini'
-  | 'openrouter'
-  | 'mistral'
-  | 'azure-openai'
-  | 'ollama'
-  | 'none';
+export type Dialect = 'openai' | 'anthropic' | 'gemini' | 'openrouter' | 'mistral' | 'azure-openai' | 'ollama' | 'none';
 
 /** Header fields, names in any case. */
 export interface HeaderReader {

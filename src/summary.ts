@@ -8,12 +8,16 @@ export function summaryOf(app: App): object {
   return {
     listen: app.proxyAddresses.map(urlOf),
     admin: app.adminAddresses.map(urlOf),
-    routes: config.routes.map((route) => `${route.path} → ${route.upstream} (${hostOf(config.upstreams[route.upstream]?.url)})`),
+    routes: config.routes.map(
+      (route) => `${route.path} → ${route.upstream} (${hostOf(config.upstreams[route.upstream]?.url)})`,
+    ),
     policies: config.policies.map((entry) => {
       if (!entry.enabled) return `${entry.id} (disabled)`;
       return entry.mode === 'shadow' ? `${entry.id} (shadow)` : entry.id;
     }),
-    limits: { ok: 'shared through Redis', degraded: 'Redis does not answer; per process', off: 'per process' }[app.limits.state()],
+    limits: { ok: 'shared through Redis', degraded: 'Redis does not answer; per process', off: 'per process' }[
+      app.limits.state()
+    ],
     tracing: app.tracing === undefined ? 'off' : `OTLP, ${config.telemetry.traces.sample * 100} % of new traces`,
   };
 }

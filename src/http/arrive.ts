@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { type Problem, problem } from '../errors.ts';
-import type { InboundRequest } from '../policy.ts';
 import type { Pipeline } from '../pipeline/build.ts';
+import type { InboundRequest } from '../policy.ts';
 import { clientAddress } from './client-address.ts';
 import type { Arrival } from './context.ts';
 import { HeaderLines } from './headers.ts';
@@ -35,13 +35,15 @@ export function arrive(
   const refuse = (refusal: Problem): Refused => ({ refusal, id, clientIp });
 
   if (method === 'TRACE') return refuse(problem('method_not_allowed', { detail: 'TRACE is not forwarded.' }));
-  if (headers.getAll('host').length > 1) return refuse(problem('bad_request', { detail: 'There is more than one Host.' }));
+  if (headers.getAll('host').length > 1)
+    return refuse(problem('bad_request', { detail: 'There is more than one Host.' }));
   if (headers.get('via')?.includes(via) === true) {
     return refuse(problem('request_loop', { detail: 'An upstream of this Sluice leads back to it.' }));
   }
   const raw = req.url ?? '/';
   const target = parseTarget(raw);
-  if (target === undefined) return refuse(problem('invalid_path', { detail: 'The path climbs above the root or is malformed.' }));
+  if (target === undefined)
+    return refuse(problem('invalid_path', { detail: 'The path climbs above the root or is malformed.' }));
   const route = pipeline.routes.match(target.path);
   if (route === undefined) {
     const known = pipeline.routeList.map((one) => one.path).join(', ');

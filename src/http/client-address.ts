@@ -44,7 +44,11 @@ export function normalizeAddress(text: string): string | undefined {
  * @param peer the socket's remote address
  * @param forwardedFor all lines of X-Forwarded-For, in order
  */
-export function clientAddress(peer: string | undefined, forwardedFor: readonly string[], trusted: AddressMatcher): string {
+export function clientAddress(
+  peer: string | undefined,
+  forwardedFor: readonly string[],
+  trusted: AddressMatcher,
+): string {
   let client = normalizePeer(peer);
   if (forwardedFor.length === 0 || !trusted(client)) return client;
   const hops = forwardedFor.join(',').split(',');

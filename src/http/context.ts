@@ -136,7 +136,9 @@ export abstract class Context implements Subject {
     if (inPath !== undefined || this.body.declaredLength === 0) return inPath;
     if (!mayNameModel(this.in.headers.get('content-type'))) return undefined;
     if (this.in.headers.has('content-encoding')) {
-      this.abort(problem('body_not_readable', { detail: 'A policy needs the model; send the body without Content-Encoding.' }));
+      this.abort(
+        problem('body_not_readable', { detail: 'A policy needs the model; send the body without Content-Encoding.' }),
+      );
       return undefined;
     }
     const max = this.pipeline.config.server.max_peek_bytes;
@@ -240,7 +242,9 @@ export abstract class Context implements Subject {
   /** A body too large to look into must not slip past a policy that asks for its model. */
   #modelOf(body: Buffer | undefined, max: number): string | undefined {
     if (body !== undefined) return modelInBody(body);
-    this.abort(problem('body_too_large', { detail: `A policy needs the model, and the body is larger than ${max} bytes.` }));
+    this.abort(
+      problem('body_too_large', { detail: `A policy needs the model, and the body is larger than ${max} bytes.` }),
+    );
     return undefined;
   }
 }

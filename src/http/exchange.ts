@@ -157,7 +157,10 @@ export class HttpExchange extends Context implements AttemptOwner {
   }
 
   /** Asks the attempt's policies, all of them, and grants a retry while the body is held and attempts remain. */
-  #wantsRetry(attempt: UpstreamAttempt, result: Parameters<NonNullable<UpstreamAttempt['hooks'][number]['end']>>[0]): boolean {
+  #wantsRetry(
+    attempt: UpstreamAttempt,
+    result: Parameters<NonNullable<UpstreamAttempt['hooks'][number]['end']>>[0],
+  ): boolean {
     let wanted = false;
     for (const hooks of attempt.hooks) {
       try {
@@ -277,4 +280,3 @@ export class HttpExchange extends Context implements AttemptOwner {
     this.abort(problem('internal_error', { cause: error }));
   }
 }
-

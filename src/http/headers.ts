@@ -29,7 +29,8 @@ export class HeaderLines implements HeaderReader {
   getAll(name: string): readonly string[] {
     const key = name.toLowerCase();
     const lines: string[] = [];
-    for (let i = this.keys.indexOf(key); i >= 0; i = this.keys.indexOf(key, i + 1)) lines.push(this.flat[2 * i + 1] ?? '');
+    for (let i = this.keys.indexOf(key); i >= 0; i = this.keys.indexOf(key, i + 1))
+      lines.push(this.flat[2 * i + 1] ?? '');
     return lines;
   }
 

@@ -20,13 +20,24 @@ const hopByHop = [
 const credentials = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key'];
 
 /** What identifies players or the way they came. */
-const identifying = ['cookie', 'forwarded', 'x-real-ip', 'baggage', 'true-client-ip', 'x-client-ip', 'cf-connecting-ip'];
+const identifying = [
+  'cookie',
+  'forwarded',
+  'x-real-ip',
+  'baggage',
+  'true-client-ip',
+  'x-client-ip',
+  'cf-connecting-ip',
+];
 
 const hopByHopSet = new Set(hopByHop);
 const hasKeyInSubprotocol = /api[-_]?key|token|bearer|\bsk-/i;
 
 /** Names (lower case) that a request of this route does not take along; made once per route. */
-export function requestStripSet(options: { credentials: 'strip' | 'pass'; forward: readonly string[] }): ReadonlySet<string> {
+export function requestStripSet(options: {
+  credentials: 'strip' | 'pass';
+  forward: readonly string[];
+}): ReadonlySet<string> {
   const names = new Set([...hopByHop, ...identifying, 'host', 'expect']);
   if (options.credentials === 'strip') for (const name of credentials) names.add(name);
   for (const name of options.forward) {

@@ -54,7 +54,12 @@ function listenOn(
     const failed = (error: NodeJS.ErrnoException) => {
       const absent = error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT';
       if (optional && absent) resolve(undefined);
-      else reject(new Error(explain(error, host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`, setting), { cause: error }));
+      else
+        reject(
+          new Error(explain(error, host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`, setting), {
+            cause: error,
+          }),
+        );
     };
     server.once('error', failed);
     server.listen({ host, port, ipv6Only }, () => {

@@ -1,7 +1,7 @@
 /** What an exchange tells to metrics, traces and logs. The telemetry behind it is chosen when the app is made. */
 import type { ProblemCode } from '../errors.ts';
-import type { OutcomeKind } from '../policy.ts';
 import type { Route } from '../pipeline/routes.ts';
+import type { OutcomeKind } from '../policy.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Context } from './context.ts';
 import type { HeaderList } from './headers.ts';

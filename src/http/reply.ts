@@ -55,7 +55,8 @@ function renderProblem(problem: Problem, context: ReplyContext): RenderedReply {
   headers.set('content-length', String(body.length));
   headers.set('cache-control', 'no-store');
   const wait = problem.retryAfterMs;
-  if (wait !== undefined && Number.isFinite(wait)) headers.set('retry-after', String(Math.max(1, Math.ceil(wait / 1000))));
+  if (wait !== undefined && Number.isFinite(wait))
+    headers.set('retry-after', String(Math.max(1, Math.ceil(wait / 1000))));
   if (facts.entry.source !== 'upstream' && (wait === undefined || wait > longestSdkWaitMs)) {
     headers.set('x-should-retry', 'false');
   }

@@ -2,8 +2,9 @@
  * One WebSocket exchange: the same pipeline as HTTP, then http-proxy-3's `proxy.ws`. It is one exchange from the handshake
  * to the close of the last socket.
  */
-import { ServerResponse } from 'node:http';
+
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Duplex, pipeline as pipe } from 'node:stream';
 import { type Problem, problem } from '../errors.ts';
@@ -98,8 +99,10 @@ export class UpgradeExchange extends Context implements Handshake {
   started(request: ClientRequest): void {
     this.#request = request;
     const { first_byte, total } = this.routed.upstream.timeouts;
-    if (first_byte > 0) this.#after(first_byte, () => this.#timeout(new AttemptError('upstream_first_byte_timeout', 'no answer')));
-    if (total > 0) this.#after(total, () => this.#timeout(new AttemptError('upstream_total_timeout', `open for ${total} ms`)));
+    if (first_byte > 0)
+      this.#after(first_byte, () => this.#timeout(new AttemptError('upstream_first_byte_timeout', 'no answer')));
+    if (total > 0)
+      this.#after(total, () => this.#timeout(new AttemptError('upstream_total_timeout', `open for ${total} ms`)));
     request.on('upgrade', (response, peer) => this.#switched(response, peer));
     // http-proxy-3 adds its own relay for a plain answer after this event; ours, which ends honestly, takes its place.
     process.nextTick(() => {
@@ -112,7 +115,10 @@ export class UpgradeExchange extends Context implements Handshake {
     if (this.over) return;
     const failure = failureOf(error, false);
     this.#attemptEnded(0, failure.code);
-    const reason = problem(failure.code, { detail: `Upstream "${this.upstream.name}": ${failure.message}.`, cause: error });
+    const reason = problem(failure.code, {
+      detail: `Upstream "${this.upstream.name}": ${failure.message}.`,
+      cause: error,
+    });
     if (this.phase !== 'stream') {
       this.#reply({ reply: reason, policy: undefined }, 'failed');
       return;
@@ -163,7 +169,8 @@ export class UpgradeExchange extends Context implements Handshake {
     this.ttfbMs = performance.now() - this.startedAt;
     this.#ending = 'complete';
     const { idle, total } = this.routed.upstream.timeouts;
-    if (total > 0) this.#after(total, () => this.#timeout(new AttemptError('upstream_total_timeout', `open for ${total} ms`)));
+    if (total > 0)
+      this.#after(total, () => this.#timeout(new AttemptError('upstream_total_timeout', `open for ${total} ms`)));
     if (idle > 0) this.#watchIdle(idle);
   }
 

@@ -170,17 +170,19 @@ export class RedisStore implements ManagedLimitStore {
   #arm(delayMs: number): void {
     if (this.#timer !== undefined) return;
     this.#timer = setTimeout(() => {
-      // If this process was held up, replies may lie unread in the socket: read them before judging.
-      setImmediate(() => this.#judge());
+      // If this process was held up, replies may lie unread in the socket: read them before judging, and judge only
+      // what was late already, as one more hold-up may come in between.
+      const fired = performance.now();
+      setImmediate(() => this.#judge(fired));
     }, delayMs);
     this.#timer.unref();
   }
 
-  #judge(): void {
+  #judge(at: number): void {
     this.#timer = undefined;
     for (const oldest of this.#pending) {
-      const left = oldest.deadline - performance.now();
-      if (left > 0) this.#arm(Math.ceil(left));
+      // Node's timers may fire up to a millisecond early.
+      if (oldest.deadline > at + 1) this.#arm(Math.max(1, Math.ceil(oldest.deadline - performance.now())));
       else this.#open(`Redis did not answer within ${this.#timeoutMs} ms`);
       return;
     }

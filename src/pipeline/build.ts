@@ -4,7 +4,14 @@ import { problem } from '../errors.ts';
 import { type AddressMatcher, compileCidrs } from '../http/client-address.ts';
 import { shadowStore } from '../limits/shadow.ts';
 import type { LimitStore } from '../limits/store.ts';
-import { ConfigError, type Env, type Policy, type PolicyInstance, type PolicyLogger, type UpstreamInfo } from '../policy.ts';
+import {
+  ConfigError,
+  type Env,
+  type Policy,
+  type PolicyInstance,
+  type PolicyLogger,
+  type UpstreamInfo,
+} from '../policy.ts';
 import { secretOf } from '../resources/secrets.ts';
 import type { Shared } from '../resources/shared.ts';
 import { Upstream } from '../upstream/upstream.ts';
@@ -65,7 +72,10 @@ export async function buildPipeline(config: Config, generation: number, deps: Bu
   for (const [name, upstream] of Object.entries(config.upstreams)) {
     const key = JSON.stringify([name, upstream]);
     try {
-      upstreams.set(name, deps.upstreams.acquire(key, () => new Upstream(name, upstream, deps.env)));
+      upstreams.set(
+        name,
+        deps.upstreams.acquire(key, () => new Upstream(name, upstream, deps.env)),
+      );
       keys.push(key);
     } catch (error) {
       faults.push({ pointer: `/upstreams/${name}`, message: reasonOf(error) });

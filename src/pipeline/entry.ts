@@ -1,6 +1,7 @@
 /** One entry of `policies`, set up and ready to run. */
-import type { PolicyInstance, RequestContext } from '../policy.ts';
+
 import type { LimitStore } from '../limits/store.ts';
+import type { PolicyInstance, RequestContext } from '../policy.ts';
 import type { Condition } from './when.ts';
 
 /** What a policy did, as counted in `sluice_policy_decisions_total`: let pass, refused, answered itself, or failed. */

@@ -57,7 +57,8 @@ export function runAttempt(entries: readonly Entry[], subject: Subject, attempt:
   for (let i = from; i < entries.length; i++) {
     if (subject.over) return undefined;
     const done = runEntry(entries[i] as Entry, subject, attempt);
-    if (done instanceof Promise) return done.then((decision) => decision ?? runAttempt(entries, subject, attempt, i + 1));
+    if (done instanceof Promise)
+      return done.then((decision) => decision ?? runAttempt(entries, subject, attempt, i + 1));
     if (done !== undefined) return done;
   }
   return undefined;
@@ -65,7 +66,8 @@ export function runAttempt(entries: readonly Entry[], subject: Subject, attempt:
 
 function runEntry(entry: Entry, subject: Subject, attempt?: RunningAttempt): Outcome {
   const acts = applies(entry, subject, attempt?.upstream.name ?? subject.upstream.name);
-  if (acts instanceof Promise) return acts.then((yes) => (yes && !subject.over ? callHook(entry, subject, attempt) : undefined));
+  if (acts instanceof Promise)
+    return acts.then((yes) => (yes && !subject.over ? callHook(entry, subject, attempt) : undefined));
   return acts ? callHook(entry, subject, attempt) : undefined;
 }
 
@@ -199,7 +201,12 @@ function take(step: Step & { kind: 'limits' }, subject: Subject, taken: readonly
 }
 
 /** Every policy of the group is told, so that a refusal carries the headers of all limits; the first refusal counts. */
-function decide(subject: Subject, taken: readonly Taken[], verdicts: readonly Verdict[], started: number): Decision | undefined {
+function decide(
+  subject: Subject,
+  taken: readonly Taken[],
+  verdicts: readonly Verdict[],
+  started: number,
+): Decision | undefined {
   let first: Decision | undefined;
   for (const [i, { entry }] of taken.entries()) {
     const verdict = verdicts[i];

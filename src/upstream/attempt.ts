@@ -5,7 +5,7 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { Failure } from '../errors.ts';
-import { HeaderList } from '../http/headers.ts';
+import type { HeaderList } from '../http/headers.ts';
 import { inboundHeaders } from '../http/hygiene.ts';
 import type { AttemptHooks, UpstreamInfo } from '../policy.ts';
 import { AttemptError, failureOf } from './failures.ts';
@@ -127,7 +127,12 @@ export class UpstreamAttempt implements PooledHandler {
     this.#phase?.refresh();
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number, _headers: unknown, statusText?: string): void {
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    _headers: unknown,
+    statusText?: string,
+  ): void {
     if (this.#over) return;
     const headers = inboundHeaders((controller.rawHeaders ?? []) as (Buffer | string)[]);
     if (status < 200) {

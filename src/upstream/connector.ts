@@ -70,7 +70,8 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
             settle(connectError(error, target.protocol === 'https:' && reached));
             return;
           }
-          const reason = guarded && httpSocket === undefined ? forbiddenAddress(connected.remoteAddress ?? '') : undefined;
+          const reason =
+            guarded && httpSocket === undefined ? forbiddenAddress(connected.remoteAddress ?? '') : undefined;
           if (reason === undefined) settle(undefined, connected);
           else settle(forbidden(reason));
         }),
@@ -105,7 +106,10 @@ function asSocket(value: unknown): Socket | undefined {
 }
 
 function forbidden(reason: string): ConnectError {
-  return new ConnectError('upstream_forbidden', `the upstream resolves to a ${reason} address; allow_private would permit it`);
+  return new ConnectError(
+    'upstream_forbidden',
+    `the upstream resolves to a ${reason} address; allow_private would permit it`,
+  );
 }
 
 function timeoutError(ms: number): ConnectError {

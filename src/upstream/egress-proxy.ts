@@ -50,7 +50,10 @@ export function exemptFromProxy(hostname: string, noProxy: string | undefined): 
     .split(/[\s,]+/)
     .filter((item) => item !== '')
     .some((item) => {
-      const suffix = item.toLowerCase().replace(/:\d+$/, '').replace(/^\*?\./, '');
+      const suffix = item
+        .toLowerCase()
+        .replace(/:\d+$/, '')
+        .replace(/^\*?\./, '');
       return item === '*' || host === suffix || host.endsWith(`.${suffix}`);
     });
 }

@@ -3,9 +3,8 @@
  * not used: a pass of ours stands in front of `deleteLength` (which rewrites framing) and ends the list, and speaks to the
  * upstream through undici. This is the only file that imports http-proxy-3.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { ClientRequest } from 'node:http';
 import { ProxyServer, type ServerOptions } from 'http-proxy-3';
 import type { OutgoingMessage, UpstreamAttempt } from './attempt.ts';
 import type { Upstream } from './upstream.ts';
@@ -47,7 +46,13 @@ export class Forwarder {
   /** Sends a WebSocket handshake; `req.url` and `req.headers` are what goes upstream. */
   ws(req: IncomingMessage, socket: Duplex, head: Buffer, handshake: Handshake): void {
     const { runtime } = handshake;
-    const options: PassOptions = { target: runtime.target, agent: runtime.agent, changeOrigin: true, toProxy: true, handshake };
+    const options: PassOptions = {
+      target: runtime.target,
+      agent: runtime.agent,
+      changeOrigin: true,
+      toProxy: true,
+      handshake,
+    };
     this.#proxy.ws(req, socket as never, head, options, (error) => handshake.failed(error));
   }
 }

@@ -69,7 +69,24 @@ describe('a key names', () => {
 
 it('different combinations never give the same key', async () => {
   const { key } = await setUp({ key: ['header:a', 'header:b'] });
-  const values = ['', '1', '|', '%', '%7C', '1|header:b:2', '|header:b?', '2', '?', '#', long, `${long}|`, 'ü', '%25'];
+  const values = [
+    '',
+    '1',
+    '|',
+    '%',
+    '%7C',
+    '1|header:b:2',
+    '2|header:b:3',
+    '3',
+    '|header:b?',
+    '2',
+    '?',
+    '#',
+    long,
+    `${long}|`,
+    'ü',
+    '%25',
+  ];
   const seen = new Map<string, string>();
   for (const a of values) {
     for (const b of values) {
