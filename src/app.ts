@@ -7,7 +7,7 @@ import { type Admin, createAdmin } from './admin/admin.ts';
 import { effectiveConfig } from './config/effective.ts';
 import { parseListen } from './config/listen.ts';
 import { type Loaded, loadConfig, loadConfigText } from './config/load.ts';
-import { type ConfigProblem, formatProblems } from './config/problems.ts';
+import { type ConfigProblem, formatProblems, problemAt } from './config/problems.ts';
 import type { Config } from './config/schema.ts';
 import type { Core } from './http/context.ts';
 import { ProxyServer } from './http/server.ts';
@@ -116,7 +116,9 @@ async function build(loaded: Loaded, generation: number, deps: Parameters<typeof
     return await buildPipeline(loaded.config, generation, deps);
   } catch (error) {
     if (!(error instanceof BuildError)) throw error;
-    throw new ConfigProblems(error.faults.map((fault) => loaded.problemAt(fault.pointer, fault.message)));
+    throw new ConfigProblems(
+      error.faults.map(({ pointer, message }) => problemAt(loaded.locate(pointer), pointer, message)),
+    );
   }
 }
 
@@ -190,7 +192,11 @@ class SluiceApp implements App {
         started: () => this.#state !== 'starting',
         generation: () => this.#live?.current.generation ?? 0,
         checks: () => this.#checks(),
-        effectiveConfig: () => effectiveConfig(this.#loaded.config),
+        effectiveConfig: () =>
+          effectiveConfig(this.#loaded.config, {
+            references: this.#loaded.references,
+            policies: this.#options.policies,
+          }),
       },
     });
     this.#metrics.configGeneration(1);

@@ -1,6 +1,6 @@
 /** The schema keywords of our own: each checks how a value is written and replaces it by what the code works with. */
 import { isAbsolute, resolve } from 'node:path';
-import type { Ajv, ErrorObject } from 'ajv';
+import type { Ajv, ErrorObject, KeywordDefinition } from 'ajv';
 import { normalizeCidr } from './cidr.ts';
 import { describeSchema, schemaPart } from './describe-schema.ts';
 import { parseListen } from './listen.ts';
@@ -69,7 +69,9 @@ export function addKeywords(ajv: Ajv): void {
       parentData[parentDataProperty] = checked.value;
       return true;
     };
-    ajv.addKeyword({ keyword, type: ['string', 'number'], modifying: true, errors: true, validate });
+    // ajv types the place as optional, but gives it to every keyword of a compiled schema.
+    const definition = { keyword, type: ['string', 'number'], modifying: true, errors: true, validate };
+    ajv.addKeyword(definition as unknown as KeywordDefinition);
   }
   for (const keyword of annotations) ajv.addKeyword(keyword);
 }

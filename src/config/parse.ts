@@ -80,5 +80,5 @@ function compose(tokens: readonly CST.Token[], length: number): Document.Parsed[
     prettyErrors: false,
     logLevel: 'silent',
   } as const;
-  return [...new Composer<Document.Parsed>(options).compose(tokens, false, length)];
+  return [...new Composer(options).compose(tokens, false, length)];
 }
