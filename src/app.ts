@@ -6,49 +6,28 @@ import packageJson from '../package.json' with { type: 'json' };
 import { type Admin, createAdmin } from './admin/admin.ts';
 import { effectiveConfig } from './config/effective.ts';
 import { parseListen } from './config/listen.ts';
-import { type Loaded, loadConfig, loadConfigText } from './config/load.ts';
-import { type ConfigProblem, formatProblems, problemAt } from './config/problems.ts';
+import type { Loaded } from './config/load.ts';
+import { type ConfigProblem, formatProblems } from './config/problems.ts';
 import type { Config } from './config/schema.ts';
+import { type AppOptions, build, ConfigProblems, load, warnOfRestart } from './configured.ts';
 import type { Core } from './http/context.ts';
 import { ProxyServer } from './http/server.ts';
 import { createLimitStore } from './limits/create.ts';
 import type { ManagedLimitStore } from './limits/store.ts';
-import { BuildError, buildPipeline, type Pipeline } from './pipeline/build.ts';
+import type { Pipeline } from './pipeline/build.ts';
 import { LivePipeline } from './pipeline/live.ts';
-import type { Policy } from './policy.ts';
 import { Shared } from './resources/shared.ts';
 import { createLog, type RootLog } from './telemetry/log.ts';
-import type { LineSink } from './telemetry/log-destination.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createObserver } from './telemetry/observe.ts';
 import { createTracing, type Tracing } from './telemetry/tracing.ts';
 import { Forwarder } from './upstream/forward.ts';
 import type { Upstream } from './upstream/upstream.ts';
 
+export { type AppOptions, ConfigProblems, checkConfig } from './configured.ts';
+
 /** Version of Sluice. */
 export const version: string = packageJson.version;
-
-/** Where an app comes from. */
-export interface AppOptions {
-  /** Files of the configuration, later ones laid over earlier ones; or `yaml`. */
-  readonly files?: readonly string[];
-  /** The configuration as text. */
-  readonly yaml?: string;
-  readonly policies: ReadonlyMap<string, Policy>;
-  /** What `${VAR}` and `{ env: VAR }` see; the process's environment by default. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
-  readonly log?: { readonly destination?: number | LineSink };
-}
-
-/** Thrown when a configuration has errors; nothing has been started then. */
-export class ConfigProblems extends Error {
-  readonly problems: readonly ConfigProblem[];
-  constructor(problems: readonly ConfigProblem[]) {
-    super(formatProblems(problems));
-    this.name = 'ConfigProblems';
-    this.problems = problems;
-  }
-}
 
 /** A running sidecar. */
 export interface App {
@@ -71,55 +50,11 @@ export interface App {
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
 
-/** Loads and validates a configuration without starting anything; policies are set up and closed again. */
-export async function checkConfig(options: AppOptions): Promise<Loaded> {
-  const loaded = await load(options);
-  const upstreams = new Shared<Upstream>();
-  const limits = await createLimitStore();
-  try {
-    const pipeline = await build(loaded, 1, {
-      policies: options.policies,
-      env: options.env ?? process.env,
-      upstreams,
-      limits,
-      podName: '',
-      log: { info: () => {}, warn: () => {}, error: () => {} },
-      entryMetrics: () => ({ decision: () => {}, duration: () => {} }),
-    });
-    await pipeline.close();
-  } finally {
-    await limits.close();
-  }
-  return loaded;
-}
-
 /** Makes an app. Throws {@link ConfigProblems} when its configuration is bad. */
 export async function createApp(options: AppOptions): Promise<App> {
   const app = new SluiceApp(options, await load(options));
   await app.prepare();
   return app;
-}
-
-async function load(options: AppOptions): Promise<Loaded> {
-  const { policies, env = process.env } = options;
-  const result =
-    options.yaml === undefined
-      ? await loadConfig(options.files ?? ['proxy.yaml'], { policies, env })
-      : await loadConfigText(options.yaml, { policies, env });
-  if (!result.ok) throw new ConfigProblems(result.problems);
-  return result;
-}
-
-/** Builds a pipeline; a policy's complaint becomes a located problem. */
-async function build(loaded: Loaded, generation: number, deps: Parameters<typeof buildPipeline>[2]): Promise<Pipeline> {
-  try {
-    return await buildPipeline(loaded.config, generation, deps);
-  } catch (error) {
-    if (!(error instanceof BuildError)) throw error;
-    throw new ConfigProblems(
-      error.faults.map(({ pointer, message }) => problemAt(loaded.locate(pointer), pointer, message)),
-    );
-  }
 }
 
 class SluiceApp implements App {
@@ -257,7 +192,7 @@ class SluiceApp implements App {
       env,
       upstreams: this.#upstreams,
       limits: this.limits,
-      podName: env['POD_NAME'] || hostname(),
+      podName: env.POD_NAME || hostname(),
       log: this.log,
       entryMetrics: (id, mode) => this.#metrics.policy(id, mode),
     });
@@ -323,19 +258,4 @@ class SluiceApp implements App {
     this.#metrics.redisState(this.limits.state());
     return this.#metrics.render();
   }
-}
-
-/** What a reload cannot change; the rest takes effect at once. */
-function warnOfRestart(before: Config, after: Config, log: RootLog): void {
-  const fixed = {
-    listen: [before.listen, after.listen],
-    admin: [before.admin, after.admin],
-    redis: [before.redis, after.redis],
-    'telemetry.traces': [before.telemetry.traces, after.telemetry.traces],
-    'telemetry.logs': [before.telemetry.logs, after.telemetry.logs],
-    'server.max_header_bytes': [before.server.max_header_bytes, after.server.max_header_bytes],
-  };
-  const changed = Object.entries(fixed).filter(([, [was, is]]) => JSON.stringify(was) !== JSON.stringify(is));
-  if (changed.length === 0) return;
-  log.warn({ settings: changed.map(([name]) => name) }, 'these settings take effect at the next start only');
 }

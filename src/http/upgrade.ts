@@ -145,8 +145,8 @@ export class UpgradeExchange extends Context implements Handshake {
     const { req } = this;
     req.url = this.routed.upstream.basePath + this.out.path + this.out.query;
     const headers = grouped(attempt.headers);
-    headers['connection'] = 'Upgrade';
-    headers['upgrade'] = 'websocket';
+    headers.connection = 'Upgrade';
+    headers.upgrade = 'websocket';
     req.headers = headers;
     this.#forwarder.ws(req, this.#socket, Buffer.concat(this.#early), this);
     this.#early = [];
@@ -161,8 +161,8 @@ export class UpgradeExchange extends Context implements Handshake {
     this.runResponseStart({ status: 101, fromUpstream: true, headers });
     headers.set('x-sluice-request-id', this.id);
     const fields = grouped(headers);
-    fields['connection'] = 'Upgrade';
-    fields['upgrade'] = 'websocket';
+    fields.connection = 'Upgrade';
+    fields.upgrade = 'websocket';
     response.headers = fields;
     this.status = 101;
     this.phase = 'stream';

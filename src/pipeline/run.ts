@@ -68,7 +68,7 @@ function runEntry(entry: Entry, subject: Subject, attempt?: RunningAttempt): Out
   const acts = applies(entry, subject, attempt?.upstream.name ?? subject.upstream.name);
   if (acts instanceof Promise)
     return acts.then((yes) => (yes && !subject.over ? callHook(entry, subject, attempt) : undefined));
-  return acts ? callHook(entry, subject, attempt) : undefined;
+  return acts === true ? callHook(entry, subject, attempt) : undefined;
 }
 
 function applies(entry: Entry, subject: Subject, upstream: string): MaybePromise<boolean> {
@@ -165,7 +165,7 @@ function runLimits(step: Step & { kind: 'limits' }, subject: Subject): Outcome {
 function claimOf(entry: Entry, subject: Subject, taken: Taken[], started: number): Outcome {
   const acts = applies(entry, subject, subject.upstream.name);
   if (acts instanceof Promise) return acts.then((yes) => (yes ? ask(entry, subject, taken, started) : undefined));
-  return acts ? ask(entry, subject, taken, started) : undefined;
+  return acts === true ? ask(entry, subject, taken, started) : undefined;
 }
 
 function ask(entry: Entry, subject: Subject, taken: Taken[], started: number): Outcome {
@@ -188,7 +188,10 @@ function take(step: Step & { kind: 'limits' }, subject: Subject, taken: readonly
   if (taken.length === 0 || subject.over) return undefined;
   const failed = (error: unknown) => {
     let first: Decision | undefined;
-    for (const { entry } of taken) first ??= fault(entry, subject, error, started);
+    for (const { entry } of taken) {
+      const decision = fault(entry, subject, error, started);
+      first ??= decision;
+    }
     return first;
   };
   try {
@@ -200,7 +203,7 @@ function take(step: Step & { kind: 'limits' }, subject: Subject, taken: readonly
   }
 }
 
-/** Every policy of the group is told, so that a refusal carries the headers of all limits; the first refusal counts. */
+/** Every policy of the group is told, so that a refusal carries the headers of all limits; the longest wait counts. */
 function decide(
   subject: Subject,
   taken: readonly Taken[],
@@ -218,7 +221,12 @@ function decide(
     } catch (error) {
       decision = fault(entry, subject, error, started);
     }
-    first ??= decision;
+    if (decision !== undefined && (first === undefined || waitOf(decision) > waitOf(first))) first = decision;
   }
   return first;
+}
+
+/** A client that waits for the shorter of two limits would be refused by the other one. */
+function waitOf({ reply }: Decision): number {
+  return reply.kind === 'problem' ? (reply.retryAfterMs ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
 }

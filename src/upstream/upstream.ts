@@ -34,7 +34,7 @@ export class Upstream implements Closable {
     this.timeouts = config.timeouts;
     this.host = url.hostname.replace(/^\[|\]$/g, '');
     this.port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
-    const viaProxy = config.egress_proxy !== '' && !exemptFromProxy(this.host, env['NO_PROXY'] ?? env['no_proxy']);
+    const viaProxy = config.egress_proxy !== '' && !exemptFromProxy(this.host, env.NO_PROXY ?? env.no_proxy);
     const connector = createConnector({
       connectMs: config.timeouts.connect,
       allowPrivate: config.allow_private,

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { policies } from '../../policies/index.ts';
-import { loadConfigText } from '../../src/config/load.ts';
 import { proxySchema } from '../../src/config/json-schema.ts';
+import { loadConfigText } from '../../src/config/load.ts';
 
 const folder = new URL('../../policies/', import.meta.url);
 const files = readdirSync(folder);

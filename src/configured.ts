@@ -1,0 +1,96 @@
+/** From files to a pipeline: what start, reload and check have in common. */
+import { type Loaded, loadConfig, loadConfigText } from './config/load.ts';
+import { type ConfigProblem, formatProblems, problemAt } from './config/problems.ts';
+import type { Config } from './config/schema.ts';
+import { createLimitStore } from './limits/create.ts';
+import { BuildError, buildPipeline, type Pipeline } from './pipeline/build.ts';
+import type { Policy, PolicyLogger } from './policy.ts';
+import { Shared } from './resources/shared.ts';
+import type { LineSink } from './telemetry/log-destination.ts';
+import type { Upstream } from './upstream/upstream.ts';
+
+/** Where an app comes from. */
+export interface AppOptions {
+  /** Files of the configuration, later ones laid over earlier ones; or `yaml`. */
+  readonly files?: readonly string[];
+  /** The configuration as text. */
+  readonly yaml?: string;
+  readonly policies: ReadonlyMap<string, Policy>;
+  /** What `${VAR}` and `{ env: VAR }` see; the process's environment by default. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly log?: { readonly destination?: number | LineSink };
+}
+
+/** Thrown when a configuration has errors; nothing has been started then. */
+export class ConfigProblems extends Error {
+  readonly problems: readonly ConfigProblem[];
+  constructor(problems: readonly ConfigProblem[]) {
+    super(formatProblems(problems));
+    this.name = 'ConfigProblems';
+    this.problems = problems;
+  }
+}
+
+/** Loads and validates a configuration without starting anything; policies are set up and closed again. */
+export async function checkConfig(options: AppOptions): Promise<Loaded> {
+  const loaded = await load(options);
+  const upstreams = new Shared<Upstream>();
+  const limits = await createLimitStore();
+  try {
+    const pipeline = await build(loaded, 1, {
+      policies: options.policies,
+      env: options.env ?? process.env,
+      upstreams,
+      limits,
+      podName: '',
+      log: { info: () => {}, warn: () => {}, error: () => {} },
+      entryMetrics: () => ({ decision: () => {}, duration: () => {} }),
+    });
+    await pipeline.close();
+  } finally {
+    await limits.close();
+  }
+  return loaded;
+}
+
+/** Reads and validates; throws {@link ConfigProblems}. */
+export async function load(options: AppOptions): Promise<Loaded> {
+  const { policies, env = process.env } = options;
+  const result =
+    options.yaml === undefined
+      ? await loadConfig(options.files ?? ['proxy.yaml'], { policies, env })
+      : await loadConfigText(options.yaml, { policies, env });
+  if (!result.ok) throw new ConfigProblems(result.problems);
+  return result;
+}
+
+/** Builds a pipeline; a policy's complaint becomes a located problem. */
+export async function build(
+  loaded: Loaded,
+  generation: number,
+  deps: Parameters<typeof buildPipeline>[2],
+): Promise<Pipeline> {
+  try {
+    return await buildPipeline(loaded.config, generation, deps);
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    throw new ConfigProblems(
+      error.faults.map(({ pointer, message }) => problemAt(loaded.locate(pointer), pointer, message)),
+    );
+  }
+}
+
+/** What a reload cannot change; the rest takes effect at once. */
+export function warnOfRestart(before: Config, after: Config, log: PolicyLogger): void {
+  const fixed = {
+    listen: [before.listen, after.listen],
+    admin: [before.admin, after.admin],
+    redis: [before.redis, after.redis],
+    'telemetry.traces': [before.telemetry.traces, after.telemetry.traces],
+    'telemetry.logs': [before.telemetry.logs, after.telemetry.logs],
+    'server.max_header_bytes': [before.server.max_header_bytes, after.server.max_header_bytes],
+  };
+  const changed = Object.entries(fixed).filter(([, [was, is]]) => JSON.stringify(was) !== JSON.stringify(is));
+  if (changed.length === 0) return;
+  log.warn({ settings: changed.map(([name]) => name) }, 'these settings take effect at the next start only');
+}
