@@ -37,6 +37,11 @@ export function arrive(
   if (method === 'TRACE') return refuse(problem('method_not_allowed', { detail: 'TRACE is not forwarded.' }));
   if (headers.getAll('host').length > 1)
     return refuse(problem('bad_request', { detail: 'There is more than one Host.' }));
+  // Node reports a final coding that is not chunked only after it has handed the request over (RFC 9112 §6.3).
+  const coding = headers.get('transfer-encoding');
+  if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {
+    return refuse(problem('bad_request', { detail: 'The only Transfer-Encoding taken is chunked.' }));
+  }
   if (headers.get('via')?.includes(via) === true) {
     return refuse(problem('request_loop', { detail: 'An upstream of this Sluice leads back to it.' }));
   }

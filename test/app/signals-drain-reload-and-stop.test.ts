@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
-import { test, type TestContext } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { startProvider } from '../support/fake-provider.ts';
 import { proxyYaml } from '../support/proxy-yaml.ts';
 import { spawnSluice, yamlFile } from '../support/spawn-sluice.ts';

@@ -9,16 +9,22 @@ test('of 300 requests sent at once to two processes with a limit of 100, exactly
   const redis = await testRedisUrl(t);
   const provider = await startProvider({ t });
   const policies = [
-    { policy: 'request-rate', id: `shared-${process.pid}-${Date.now()}`, with: { limit: 100, per: '1m', key: 'global' } },
+    {
+      policy: 'request-rate',
+      id: `shared-${process.pid}-${Date.now()}`,
+      with: { limit: 100, per: '1m', key: 'global' },
+    },
   ];
   const file = await yamlFile(proxyYaml({ upstream: provider.url, policies, extra: { redis: { url: redis } } }), { t });
   const processes = [spawnSluice(['--config', file], {}, { t }), spawnSluice(['--config', file], {}, { t })];
   const urls = await Promise.all(processes.map(async (one) => (await one.ready).url));
   const answers = await Promise.all(
-    Array.from({ length: 300 }, (_, i) => fetch(`${urls[i % 2]}/openai/v1/models`).then(async (answer) => {
-      await answer.arrayBuffer();
-      return answer;
-    })),
+    Array.from({ length: 300 }, (_, i) =>
+      fetch(`${urls[i % 2]}/openai/v1/models`).then(async (answer) => {
+        await answer.arrayBuffer();
+        return answer;
+      }),
+    ),
   );
   const passed = answers.filter((answer) => answer.status === 200);
   const refused = answers.filter((answer) => answer.status === 429);
