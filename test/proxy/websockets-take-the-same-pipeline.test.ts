@@ -4,11 +4,15 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import WebSocket, { WebSocketServer } from 'ws';
+import { connectRaw } from '../support/raw-client.ts';
 import { startProxy } from '../support/start-proxy.ts';
 
 const REAL = 'the-real-key';
 
-async function start(t: TestContext, options: { policies?: object[]; verify?: (req: IncomingMessage) => boolean } = {}) {
+async function start(
+  t: TestContext,
+  options: { policies?: object[]; verify?: (req: IncomingMessage) => boolean } = {},
+) {
   const requests: IncomingMessage[] = [];
   const http = createServer();
   const server = new WebSocketServer({
@@ -48,9 +52,8 @@ test('messages pass both ways, with the real key, without the client credentials
   const socket = new WebSocket(url, ['realtime', 'openai-insecure-api-key.sk-mine'], {
     headers: { authorization: 'Bearer mine', cookie: 'a=1', 'x-request-id': 'ws-1' },
   });
-  const [upgrade] = (await once(socket, 'upgrade')) as [IncomingMessage];
-  assert.equal(upgrade.headers['x-sluice-request-id'], 'ws-1');
-  await once(socket, 'open');
+  const [upgraded] = await Promise.all([once(socket, 'upgrade'), once(socket, 'open')]);
+  assert.equal((upgraded as [IncomingMessage])[0].headers['x-sluice-request-id'], 'ws-1');
   assert.equal(socket.protocol, 'realtime');
   for (const text of ['hello', 'x'.repeat(100_000)]) {
     socket.send(text);
@@ -114,10 +117,15 @@ test('a client that vanishes closes the upstream, and an upstream that dies clos
 });
 
 test('an Upgrade that is no WebSocket is served as plain HTTP', async (t) => {
-  const { proxy, requests } = await start(t);
-  const answer = await fetch(`${proxy.url}/openai/v1/x`, { headers: { authorization: 'Bearer mine' } });
-  assert.equal(answer.status, 426, 'the answer of the upstream itself');
-  assert.equal(requests.length, 0);
+  const { proxy, http } = await start(t);
+  http.on('request', (request, response) => response.end(`upgrade: ${request.headers.upgrade}`));
+  const client = await connectRaw(proxy.url);
+  await client.send(
+    'GET /openai/x HTTP/1.1\r\nhost: x\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: a\r\n\r\n',
+  );
+  const response = await client.response();
+  assert.equal(response.status, 200);
+  assert.equal(response.body.toString(), 'upgrade: undefined');
 });
 
 test('closing the app ends open sockets', async (t) => {
