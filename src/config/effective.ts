@@ -1,12 +1,11 @@
 /** The configuration in effect, for `/config`: defaults filled in, values as people write them, secrets left out. */
 import type { Policy } from '../policy.ts';
+import { REDACTED, scrub } from '../telemetry/redact.ts';
 import { type SchemaPart, schemaPart } from './describe-schema.ts';
 import { childPointer } from './pointer.ts';
 import { type Config, ConfigSchema } from './schema.ts';
 import { looksSecret } from './secret-names.ts';
 import { formatDuration, formatPercent, formatSize } from './units.ts';
-
-const redacted = '[redacted]';
 
 /** What is needed besides the configuration. */
 export interface EffectiveOptions {
@@ -24,9 +23,11 @@ function show(value: unknown, schema: SchemaPart, pointer: string, hide: boolean
   if (typeof value === 'string') {
     const reference = options.references.get(pointer);
     if (reference !== undefined) return value === '' ? '' : reference;
-    return hide ? redacted : withoutUserinfo(value);
+    // One of a closed list, e.g. `credentials: strip`, is no secret whatever its key is called.
+    if (Array.isArray(schema.enum) && schema.enum.includes(value)) return value;
+    return hide ? REDACTED : scrub(withoutUserinfo(value));
   }
-  if (typeof value === 'number') return hide ? redacted : written(value, schema);
+  if (typeof value === 'number') return written(value, schema);
   if (Array.isArray(value)) {
     const items = schemaPart(schema.items);
     return value.map((item, i) => show(item, items, childPointer(pointer, i), hide, options));
@@ -39,8 +40,8 @@ function show(value: unknown, schema: SchemaPart, pointer: string, hide: boolean
     let part = schemaPart(properties[key] ?? others);
     if (key === 'with' && 'policy' in value) part = schemaPart(options.policies.get(String(value.policy))?.schema);
     // Where a secret is (a variable's name, a path) is no secret; what else stands under such a name may be one.
-    const place = key === 'env' || key === 'file' || part.public === true;
-    const secret = !place && (hide || (looksSecret(key) && typeof member !== 'object'));
+    const isPlace = (key === 'env' || key === 'file') && typeof member === 'string';
+    const secret = !isPlace && part.public !== true && (hide || looksSecret(key));
     shown[key] = show(member, part, childPointer(pointer, key), secret, options);
   }
   return shown;
@@ -54,5 +55,5 @@ function written(value: number, schema: SchemaPart): unknown {
 
 /** Passwords in URLs, e.g. of Redis. */
 function withoutUserinfo(text: string): string {
-  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, `$1${redacted}@`);
+  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, `$1${REDACTED}@`);
 }

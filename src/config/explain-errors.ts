@@ -76,12 +76,12 @@ function unknownKey(key: string, error: ErrorObject): string {
 function wrongValue(error: ErrorObject, node: ConfigNode): string {
   const schema = error.parentSchema;
   if (error.keyword === 'uniqueItems') return 'must not hold the same entry twice';
-  // The messages of URLs say what is wrong without any part of the text, which may hold a password.
-  if (error.keyword === 'url') return error.message ?? '';
   const right = isOwnKeyword(error.keyword) ? (error.message ?? '') : `must be ${describeSchema(schema)}`;
   if (node.kind === 'scalar' && node.from !== undefined && node.from.length > 0) {
     return `${right}; the value of ${node.from.map((name) => `\${${name}}`).join(', ')} is not`;
   }
+  // The messages of URLs say what is wrong without any part of the text, which may hold a password.
+  if (error.keyword === 'url') return right;
   const { data } = error;
   if (typeof data === 'string' && standsUnderSecret(error.instancePath)) return `${right}, got a text`;
   return `${right}, got ${describeValue(data)}${hint(data, schemaPart(schema))}`;

@@ -1,6 +1,9 @@
 /** The schema of `proxy.yaml`: its types, its defaults and what editors and the README are told. */
 import Type from 'typebox';
-import { Cidr, Duration, FileRef, OneOf, OneOrMany, Percent, Size, UpstreamUrl, Url } from './types.ts';
+import { Upstream } from './schema-upstream.ts';
+import { Cidr, Duration, OneOf, OneOrMany, Percent, Size, Url } from './types.ts';
+
+export { Dialects } from './schema-upstream.ts';
 
 const closed = { additionalProperties: false } as const;
 const name = { type: 'string', minLength: 1 } as const;
@@ -10,64 +13,6 @@ const expectsLabel = '1 to 64 letters, digits, ".", "_" or "-"';
 /** A field name or method (RFC 9110 §5.6.2). */
 const token = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
 const headerName = { type: 'string', pattern: token, expects: 'the name of a header' } as const;
-
-/** The dialects that Sluice knows; see FACTS of each provider in `src/llm/dialects.ts`. */
-export const Dialects = [
-  'openai',
-  'anthropic',
-  'gemini',
-  'openrouter',
-  'mistral',
-  'azure-openai',
-  'ollama',
-  'none',
-] as const;
-
-const Timeouts = Type.Object(
-  {
-    connect: Duration({ default: '5s', description: 'DNS, TCP and TLS of a new connection. 0 switches it off.' }),
-    first_byte: Duration({ default: '2m', description: "From sending the request to the response's first byte." }),
-    idle: Duration({ default: '60s', description: 'Between two reads from the upstream.' }),
-    total: Duration({ default: '30m', description: 'The whole attempt.' }),
-  },
-  { ...closed, default: {} },
-);
-
-const Pool = Type.Object(
-  {
-    connections: Type.Integer({ minimum: 1, default: 512, description: 'Most connections to this upstream.' }),
-    queue: Type.Integer({ minimum: 0, default: 1024, description: 'Most requests that wait for a connection.' }),
-  },
-  { ...closed, default: {} },
-);
-
-const Tls = Type.Object(
-  {
-    ca: Type.Optional(FileRef),
-    cert: Type.Optional(FileRef),
-    key: Type.Optional(FileRef),
-  },
-  { ...closed, description: 'A private CA, and a client certificate where the upstream asks for one (PEM).' },
-);
-
-const Upstream = Type.Object(
-  {
-    url: UpstreamUrl('http(s) URL; a path is put before the rest.'),
-    dialect: OneOf(Dialects, { default: 'none', description: 'How the provider speaks.' }),
-    timeouts: Timeouts,
-    pool: Pool,
-    allow_private: Type.Boolean({
-      default: false,
-      description: 'Allow loopback, link-local and private addresses (Ollama, vLLM, PrivateLink, tests).',
-    }),
-    tls: Type.Optional(Tls),
-    egress_proxy: Url(
-      { schemes: ['http'], empty: true, credentials: true },
-      { default: '', description: 'http:// URL of a CONNECT proxy; empty: none.' },
-    ),
-  },
-  closed,
-);
 
 const Drain = Type.Object(
   {

@@ -26,7 +26,7 @@ export function collapseUnions(errors: readonly ErrorObject[]): ErrorObject[] {
       if (found === undefined) branches.set(branch, [member]);
       else found.push(member);
     }
-    kept.push(...meantErrors(error, branches).reverse());
+    for (const meant of meantErrors(error, branches).reverse()) kept.push(meant);
   }
   return kept.reverse();
 }

@@ -129,7 +129,7 @@ export class Body implements RequestBody {
       this.#owner.bodyTooLarge(this.#most);
       return;
     }
-    if (!this.#retained && this.#stream === undefined) return;
+    if (!this.#retained && this.#stream?.destroyed !== false) return;
     this.#chunks.push(chunk);
     this.#held += chunk.length;
     this.#feed();

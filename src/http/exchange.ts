@@ -37,7 +37,9 @@ export class HttpExchange extends Context implements AttemptOwner {
     this.#res = res;
     this.#response = new ClientResponse(res);
     this.#expectsContinue = expectsContinue;
-    res.on('close', () => this.#closed());
+    const closed = () => this.#closed();
+    res.on('close', closed);
+    if (res.socket === null) this.#watchSocket(closed);
   }
 
   /** Runs it. Never throws. */
@@ -59,7 +61,8 @@ export class HttpExchange extends Context implements AttemptOwner {
 
   abort(reason: Problem): void {
     if (this.over) return;
-    if (this.#response.headSent) this.#cut(reason, 'failed');
+    if (this.#drain !== undefined) this.#drained();
+    else if (this.#response.headSent) this.#cut(reason, 'failed');
     else this.#reply({ reply: reason, policy: undefined }, 'replied');
   }
 
@@ -108,8 +111,13 @@ export class HttpExchange extends Context implements AttemptOwner {
   attemptEnd(attempt: UpstreamAttempt, trailers: string[]): void {
     this.observer.attemptEnded(attempt, this.status, undefined);
     this.#attempt = undefined;
-    if (this.#drain !== undefined) this.#drained();
-    else this.#response.end(trailers);
+    if (this.#drain !== undefined) {
+      this.#drained();
+      return;
+    }
+    // An answer that came before the whole body: the rest of it is read by nobody any more.
+    if (!this.body.complete) this.#linger();
+    this.#response.end(trailers);
   }
 
   attemptFailed(attempt: UpstreamAttempt, failure: Failure): void {
@@ -210,15 +218,24 @@ export class HttpExchange extends Context implements AttemptOwner {
     this.#response.reply(rendered, this.id);
   }
 
-  /** Reads on what a client still sends, for a while, so that it gets to read the answer. */
+  /** Reads on what a client still sends, for a while after the answer, so that it gets to read that. */
   #linger(): void {
     this.body.discard();
     const { req } = this;
     const timer = setTimeout(() => {
-      if (!req.complete) req.destroy();
+      if (!this.#response.finished) timer.refresh();
+      else if (!req.complete) req.destroy();
     }, lingerMs);
     timer.unref();
     req.once('close', () => clearTimeout(timer));
+  }
+
+  /** A pipelined request has no socket of its own yet, and Node does not tell its response when the connection dies. */
+  #watchSocket(closed: () => void): void {
+    const { socket } = this.req;
+    socket.setMaxListeners(0);
+    socket.once('close', closed);
+    this.#res.once('close', () => socket.off('close', closed));
   }
 
   /** Law 2: a response that was begun and cannot be finished. */

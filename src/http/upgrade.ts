@@ -8,34 +8,19 @@ import { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Duplex, pipeline as pipe } from 'node:stream';
 import { type Problem, problem } from '../errors.ts';
-import { type Decision, type RunningAttempt, runAttempt, runRequest } from '../pipeline/run.ts';
-import type { AttemptHooks, OutcomeKind, UpstreamInfo } from '../policy.ts';
+import { type Decision, runAttempt, runRequest } from '../pipeline/run.ts';
+import type { AttemptResult, OutcomeKind } from '../policy.ts';
 import { AttemptError, failureOf } from '../upstream/failures.ts';
 import type { Forwarder, Handshake } from '../upstream/forward.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { ClientResponse } from './client-response.ts';
 import { type Arrival, Context, type Core } from './context.ts';
-import type { HeaderList } from './headers.ts';
+import { grouped, HandshakeAttempt } from './handshake.ts';
 import { inboundHeaders } from './hygiene.ts';
-import type { ObservedAttempt } from './observer.ts';
 import { renderReply } from './reply.ts';
 
 /** Most bytes a client may send before its handshake is answered. */
 const earlyBytes = 64 * 1024;
-
-class HandshakeAttempt implements RunningAttempt, ObservedAttempt {
-  readonly number = 1;
-  readonly hooks: AttemptHooks[] = [];
-  readonly runtime: Upstream;
-  readonly headers: HeaderList;
-  constructor(runtime: Upstream, headers: HeaderList) {
-    this.runtime = runtime;
-    this.headers = headers;
-  }
-  get upstream(): UpstreamInfo {
-    return this.runtime.info;
-  }
-}
 
 /** See the module. */
 export class UpgradeExchange extends Context implements Handshake {
@@ -114,6 +99,7 @@ export class UpgradeExchange extends Context implements Handshake {
   failed(error: Error): void {
     if (this.over) return;
     const failure = failureOf(error, false);
+    this.#tellHooks({ kind: 'failure', failure });
     this.#attemptEnded(0, failure.code);
     const reason = problem(failure.code, {
       detail: `Upstream "${this.upstream.name}": ${failure.message}.`,
@@ -158,6 +144,7 @@ export class UpgradeExchange extends Context implements Handshake {
     this.#clearTimers();
     const headers = inboundHeaders(response.rawHeaders);
     this.observer.attemptAnswered(this.#attempt as HandshakeAttempt, 101);
+    this.#tellHooks({ kind: 'response', status: 101, headers });
     this.runResponseStart({ status: 101, fromUpstream: true, headers });
     headers.set('x-sluice-request-id', this.id);
     const fields = grouped(headers);
@@ -185,6 +172,7 @@ export class UpgradeExchange extends Context implements Handshake {
     const status = response.statusCode ?? 502;
     const headers = inboundHeaders(response.rawHeaders);
     this.observer.attemptAnswered(this.#attempt as HandshakeAttempt, status);
+    this.#tellHooks({ kind: 'response', status, headers });
     this.runResponseStart({ status, fromUpstream: true, headers });
     headers.set('x-sluice-request-id', this.id);
     this.status = status;
@@ -237,6 +225,18 @@ export class UpgradeExchange extends Context implements Handshake {
     this.finish(this.#ending);
   }
 
+  /** A handshake is tried once: a wish for a retry is not granted. */
+  #tellHooks(result: AttemptResult): void {
+    if (this.phase === 'stream') return;
+    for (const hooks of this.#attempt?.hooks ?? []) {
+      try {
+        hooks.end?.(result);
+      } catch (err) {
+        this.log.error({ request_id: this.id, err }, "a policy failed at an attempt's end");
+      }
+    }
+  }
+
   #attemptEnded(status: number, error: Parameters<Context['observer']['attemptEnded']>[2]): void {
     const attempt = this.#attempt;
     this.#attempt = undefined;
@@ -280,14 +280,4 @@ export class UpgradeExchange extends Context implements Handshake {
     this.#socket.off('end', this.#onEarlyEnd);
     this.#socket.pause();
   }
-}
-
-/** Fields by lower-cased name, several lines of one name as a list: the form node:http takes and http-proxy-3 copies. */
-function grouped(headers: HeaderList): Record<string, string | string[]> {
-  const fields: Record<string, string | string[]> = {};
-  for (const key of new Set(headers.keys)) {
-    const lines = headers.getAll(key);
-    fields[key] = lines.length === 1 ? (lines[0] ?? '') : [...lines];
-  }
-  return fields;
 }

@@ -1,0 +1,31 @@
+/** What a WebSocket handshake is made of: its attempt, and its headers in the form that node:http takes. */
+import type { RunningAttempt } from '../pipeline/run.ts';
+import type { AttemptHooks, UpstreamInfo } from '../policy.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import type { HeaderList } from './headers.ts';
+import type { ObservedAttempt } from './observer.ts';
+
+/** The one try of a handshake at its upstream. */
+export class HandshakeAttempt implements RunningAttempt, ObservedAttempt {
+  readonly number = 1;
+  readonly hooks: AttemptHooks[] = [];
+  readonly runtime: Upstream;
+  readonly headers: HeaderList;
+  constructor(runtime: Upstream, headers: HeaderList) {
+    this.runtime = runtime;
+    this.headers = headers;
+  }
+  get upstream(): UpstreamInfo {
+    return this.runtime.info;
+  }
+}
+
+/** Fields by lower-cased name, several lines of one name as a list: the form node:http takes and http-proxy-3 copies. */
+export function grouped(headers: HeaderList): Record<string, string | string[]> {
+  const fields: Record<string, string | string[]> = {};
+  for (const key of new Set(headers.keys)) {
+    const lines = headers.getAll(key);
+    fields[key] = lines.length === 1 ? (lines[0] ?? '') : [...lines];
+  }
+  return fields;
+}
