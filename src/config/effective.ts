@@ -41,7 +41,9 @@ function show(value: unknown, schema: SchemaPart, pointer: string, hide: boolean
     if (key === 'with' && 'policy' in value) part = schemaPart(options.policies.get(String(value.policy))?.schema);
     // Where a secret is (a variable's name, a path) is no secret; what else stands under such a name may be one.
     const isPlace = (key === 'env' || key === 'file') && typeof member === 'string';
-    const secret = !isPlace && part.public !== true && (hide || looksSecret(key));
+    // A name that the user chose, such as an upstream's, says nothing of a map whose own keys are known.
+    const isName = properties[key] === undefined && part.properties !== undefined;
+    const secret = !isPlace && part.public !== true && (hide || (looksSecret(key) && !isName));
     shown[key] = show(member, part, childPointer(pointer, key), secret, options);
   }
   return shown;
