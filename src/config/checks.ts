@@ -120,7 +120,10 @@ function checkUpstreamAddresses({ data, say }: Subject): void {
     const reason = hostFault(url.hostname);
     if (reason === undefined) continue;
     const pointer = `${childPointer('/upstreams', name)}/url`;
-    say(pointer, `leads to a ${reason} address; set \`allow_private: true\` in this upstream if that is meant`);
+    say(
+      pointer,
+      `leads to an address that is not public (${reason}); set \`allow_private: true\` in this upstream if that is meant`,
+    );
   }
 }
 

@@ -9,9 +9,10 @@ import ipaddr from 'ipaddr.js';
 export function normalizeCidr(text: string): string | undefined {
   const [, written, length] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   if (written === undefined) return undefined;
-  if (!ipaddr.IPv4.isValidFourPartDecimal(written) && !(written.includes(':') && ipaddr.IPv6.isValid(written))) {
-    return undefined;
-  }
+  const isAddress = written.includes(':')
+    ? ipaddr.IPv6.isValid(written)
+    : /^\d{1,3}(?:\.\d{1,3}){3}$/.test(written) && ipaddr.IPv4.isValidFourPartDecimal(written);
+  if (!isAddress) return undefined;
   const address = ipaddr.parse(written);
   const most = address.kind() === 'ipv4' ? 32 : 128;
   const bits = length === undefined ? most : Number(length);

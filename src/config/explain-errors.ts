@@ -90,6 +90,7 @@ function wrongValue(error: ErrorObject, node: ConfigNode): string {
 /** What to do about the commonest mistakes. */
 function hint(data: unknown, schema: Readonly<Record<string, unknown>>): string {
   if (data === null) return '; give it a value or remove the key';
+  if (Object.keys(schema).some(isOwnKeyword)) return '';
   const types = [schema.type].flat();
   const wantsText = types.length === 1 && types[0] === 'string';
   if (wantsText && (typeof data === 'number' || typeof data === 'boolean')) return '; put it in quotes';

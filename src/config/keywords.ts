@@ -2,7 +2,7 @@
 import { isAbsolute, resolve } from 'node:path';
 import type { Ajv, ErrorObject, KeywordDefinition } from 'ajv';
 import { normalizeCidr } from './cidr.ts';
-import { describeSchema, schemaPart } from './describe-schema.ts';
+import { describeSchema, type SchemaPart, schemaPart } from './describe-schema.ts';
 import { parseListen } from './listen.ts';
 import { MAX_DURATION, parseDuration, parsePercent, parseSize } from './units.ts';
 import { normalizeUrl, type UrlRule, urlFault } from './url-rule.ts';
@@ -11,7 +11,12 @@ import { normalizeUrl, type UrlRule, urlFault } from './url-rule.ts';
 export interface KeywordContext {
   /** The folder of the file that holds the value at a pointer. */
   folderOf(pointer: string): string;
+  /** Counts values that were wrong. At {@link MAX_FAULTS} the keywords stop looking and the validation has failed. */
+  faults: number;
 }
+
+/** ajv copies the list of errors for each error of a keyword; ten thousand are found in well under a second. */
+export const MAX_FAULTS = 10_000;
 
 /** A value to put in the place of what was written, or why there is none. */
 type Checked = { readonly value: unknown } | { readonly fault: string };
@@ -60,10 +65,14 @@ export function isOwnKeyword(keyword: string): boolean {
 export function addKeywords(ajv: Ajv): void {
   for (const [keyword, check] of Object.entries(checks)) {
     const validate: Validate = function (this: KeywordContext, rule, written, schema, place) {
+      // A number where only texts may stand is an error of its type already.
+      if (typeof written === 'number' && ![schema.type].flat().includes('integer')) return true;
+      if (this.faults >= MAX_FAULTS) return true;
       const { instancePath, parentData, parentDataProperty } = place;
       const checked = check(written, rule, () => this.folderOf(instancePath), describeSchema(schema));
       if ('fault' in checked) {
-        validate.errors = [{ keyword, message: checked.fault, params: {} }];
+        this.faults++;
+        validate.errors = [{ keyword, message: checked.fault, params: {}, parentSchema: schema }];
         return false;
       }
       parentData[parentDataProperty] = checked.value;
@@ -83,7 +92,7 @@ interface Place {
 }
 
 interface Validate {
-  (this: KeywordContext, rule: unknown, written: string | number, schema: object, place: Place): boolean;
+  (this: KeywordContext, rule: unknown, written: string | number, schema: SchemaPart, place: Place): boolean;
   errors?: Partial<ErrorObject>[];
 }
 

@@ -93,10 +93,11 @@ export function overlayPolicies(base: ListNode, overlay: ListNode, { report }: M
     const [moved] = items.splice(from, 1);
     const target = textOf(before);
     const to = target === undefined ? -1 : indexOf(items, target);
+    if (to < 0 && before.broken !== true) {
+      const message = `must be the id of another policy${suggest(before, items)}`;
+      report(problemAt(before.at, childPointer(pointer, 'before'), message));
+    }
     if (moved !== undefined) items.splice(to < 0 ? from : to, 0, moved);
-    if (to >= 0 || before.broken === true) continue;
-    const message = `must be the id of another policy${suggest(before, items)}`;
-    report(problemAt(before.at, childPointer(pointer, 'before'), message));
   }
   return { ...base, items };
 }

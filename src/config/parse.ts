@@ -2,7 +2,7 @@
  * Reads YAML 1.2 into a tree with places. The text may be hostile: size, depth and what aliases expand to are bounded,
  * and whatever is wrong becomes a problem with its place, never an exception.
  */
-import { Composer, type CST, type Document, LineCounter, Parser } from 'yaml';
+import { Composer, type CST, type Document, isScalar, LineCounter, Parser } from 'yaml';
 import { exceedsDepth } from './depth.ts';
 import { type Location, problemAt, type Report } from './problems.ts';
 import type { ConfigNode } from './tree.ts';
@@ -38,10 +38,7 @@ export function parseText(file: string, text: string, report: Report): ConfigNod
     if (deep !== undefined) return refuse(deep, `is nested deeper than ${MAX_DEPTH} levels`);
     const documents = compose(tokens, text.length);
     const [document, second] = documents;
-    if (document === undefined || document.contents === null) {
-      if (document === undefined || document.errors.length === 0)
-        return whole('is empty; see proxy.yaml for an example');
-    }
+    if (document === undefined) return whole(empty);
     const faults = documents.flatMap((one) => [...one.errors, ...one.warnings]);
     if (faults.length > 0) {
       // One fault makes more behind it; the first of each line is what to look at.
@@ -60,11 +57,19 @@ export function parseText(file: string, text: string, report: Report): ConfigNod
     if (document.directives?.yaml.version !== '1.2') {
       return refuse(0, 'asks for another version of YAML; leave the %YAML line away, this is YAML 1.2');
     }
+    if (isAbsent(document.contents)) return whole(empty);
     return treeOf(document, locate, report);
   } catch {
     // The parser recurses and concatenates; a text made to break it ends here, not in a stack trace.
     return whole('is not YAML that can be read');
   }
+}
+
+const empty = 'is empty; see proxy.yaml for an example';
+
+/** Nothing at all, or a value of no length behind `---`. */
+function isAbsent(node: Document.Parsed['contents'] | null): boolean {
+  return node === null || (isScalar(node) && node.value === null && node.range[0] === node.range[1]);
 }
 
 /** Why a file above {@link MAX_FILE_BYTES} is refused. */

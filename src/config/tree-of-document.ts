@@ -86,9 +86,10 @@ class Reader {
         const { line, column } = earlier.keyAt;
         this.#refuse(keyAt, place, `is given twice: already at line ${line}, column ${column}; remove one of them`);
       } else {
-        // `key:` alone has a value without a range; the key is where to look.
         const child = this.read(value, place, aliases);
-        entries.set(name, { keyAt, value: value === null ? { ...child, at: keyAt } : child });
+        // `key:` alone has a value of no length behind it; the key is where to look.
+        const isAbsent = value === null || (isScalar(value) && value.range?.[0] === value.range?.[1]);
+        entries.set(name, { keyAt, value: isAbsent ? { ...child, at: keyAt } : child });
       }
     }
     return entries;

@@ -44,8 +44,10 @@ export function formatPercent(share: number): string {
 /** Fractions that make no whole unit are refused rather than rounded. */
 function whole(number: string | undefined, factor: number | undefined): number | undefined {
   if (number === undefined || factor === undefined) return undefined;
-  const exact = Number((Number(number) * factor).toFixed(3));
-  return Number.isSafeInteger(exact) ? exact : undefined;
+  const value = Number(number) * factor;
+  const rounded = Math.round(value);
+  // 0.1h is not quite 360000 in binary.
+  return Math.abs(value - rounded) < 1e-6 && Number.isSafeInteger(rounded) ? rounded : undefined;
 }
 
 function written(value: number, units: Readonly<Record<string, number>>): string {

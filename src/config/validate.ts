@@ -8,7 +8,7 @@ import type { Policy } from '../policy.ts';
 import { coerceVariables } from './coerce.ts';
 import { schemaPart } from './describe-schema.ts';
 import { explainErrors } from './explain-errors.ts';
-import { addKeywords, type KeywordContext } from './keywords.ts';
+import { addKeywords, type KeywordContext, MAX_FAULTS } from './keywords.ts';
 import { childPointer } from './pointer.ts';
 import { problemAt, type Report } from './problems.ts';
 import { listNames } from './quote.ts';
@@ -38,6 +38,8 @@ export function validateTree(root: ConfigNode, policies: ReadonlyMap<string, Pol
       continue;
     }
     for (const problem of explainErrors(errors, tree)) report(problem);
+    if (validators.givenUp)
+      report(problemAt(tree.at, '', `has more than ${MAX_FAULTS} wrong values; not all are told`));
     validators.checkNames(data, tree, report);
     return { data, tree };
   }
@@ -48,6 +50,8 @@ class Validators {
   readonly #ajv = newAjv();
   readonly #main = this.#ajv.compile(ConfigSchema);
   readonly #options = new Map<string, ValidateFunction | string>();
+  /** Whether the last check stopped before it had seen everything. */
+  givenUp = false;
 
   constructor(policies: ReadonlyMap<string, Policy>) {
     this.#policies = policies;
@@ -55,7 +59,7 @@ class Validators {
 
   /** All errors of all schemas; changes `data` as the keywords and defaults say. */
   check(data: unknown, tree: ConfigNode): ErrorObject[] {
-    const context: KeywordContext = { folderOf: (pointer) => dirname(nodeAt(tree, pointer).at.file) };
+    const context: KeywordContext = { folderOf: (pointer) => dirname(nodeAt(tree, pointer).at.file), faults: 0 };
     const errors: ErrorObject[] = [];
     this.#main.call(context, data);
     // Not `push(...)`: a list of a hundred thousand errors is more than a call takes.
@@ -70,6 +74,7 @@ class Validators {
       validate.call(context, options, place);
       for (const error of validate.errors ?? []) errors.push(error);
     }
+    this.givenUp = context.faults >= MAX_FAULTS;
     return errors;
   }
 

@@ -161,7 +161,9 @@ export class HttpExchange extends Context implements AttemptOwner {
     this.phase = 'connect';
     this.observer.attemptStarted(attempt);
     const target = this.out.path + this.out.query;
-    this.#forwarder.web(this.req, this.#res, attempt, { method: this.in.method, target, body: this.body.forward() });
+    const body = this.body.forward();
+    // Reading what lies there may have shown that it is too large: then this has been answered.
+    if (!this.over) this.#forwarder.web(this.req, this.#res, attempt, { method: this.in.method, target, body });
   }
 
   /** Asks the attempt's policies, all of them, and grants a retry while the body is held and attempts remain. */

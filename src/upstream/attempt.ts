@@ -75,6 +75,7 @@ export class UpstreamAttempt implements PooledHandler {
 
   /** Sends the request. Fails (asynchronously to nobody: through the owner) when the pool is full. */
   send(message: OutgoingMessage): void {
+    if (this.#over) return;
     const { pool, timeouts, basePath } = this.runtime;
     if (pool.full) {
       this.#fail(new AttemptError('upstream_busy', 'the connection pool and its queue are full'));
