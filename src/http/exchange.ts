@@ -5,8 +5,9 @@
 import type { ServerResponse } from 'node:http';
 import { type Failure, type Problem, problem } from '../errors.ts';
 import { dialects } from '../llm/dialects.ts';
+import { tellAttemptHooks } from '../pipeline/attempt-hooks.ts';
 import { type Decision, runAttempt, runRequest } from '../pipeline/run.ts';
-import type { OutcomeKind } from '../policy.ts';
+import type { AttemptResult, OutcomeKind } from '../policy.ts';
 import { type AttemptOwner, UpstreamAttempt } from '../upstream/attempt.ts';
 import type { Forwarder } from '../upstream/forward.ts';
 import { ClientResponse } from './client-response.ts';
@@ -166,20 +167,9 @@ export class HttpExchange extends Context implements AttemptOwner {
     if (!this.over) this.#forwarder.web(this.req, this.#res, attempt, { method: this.in.method, target, body });
   }
 
-  /** Asks the attempt's policies, all of them, and grants a retry while the body is held and attempts remain. */
-  #wantsRetry(
-    attempt: UpstreamAttempt,
-    result: Parameters<NonNullable<UpstreamAttempt['hooks'][number]['end']>>[0],
-  ): boolean {
-    let wanted = false;
-    for (const hooks of attempt.hooks) {
-      try {
-        if (hooks.end?.(result) === 'retry') wanted = true;
-      } catch (err) {
-        this.log.error({ request_id: this.id, err }, "a policy failed at an attempt's end");
-      }
-    }
-    return wanted && this.#mayRetry();
+  /** Grants a retry while the body is held and attempts remain. */
+  #wantsRetry(attempt: UpstreamAttempt, result: AttemptResult): boolean {
+    return tellAttemptHooks(attempt.hooks, result, this.log, this.id) && this.#mayRetry();
   }
 
   /** A kept-alive connection that the upstream had closed meanwhile: nothing was processed, once more is safe. */

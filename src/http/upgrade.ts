@@ -8,6 +8,7 @@ import { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Duplex, pipeline as pipe } from 'node:stream';
 import { type Problem, problem } from '../errors.ts';
+import { tellAttemptHooks } from '../pipeline/attempt-hooks.ts';
 import { type Decision, runAttempt, runRequest } from '../pipeline/run.ts';
 import type { AttemptResult, OutcomeKind } from '../policy.ts';
 import { AttemptError, failureOf } from '../upstream/failures.ts';
@@ -228,13 +229,7 @@ export class UpgradeExchange extends Context implements Handshake {
   /** A handshake is tried once: a wish for a retry is not granted. */
   #tellHooks(result: AttemptResult): void {
     if (this.phase === 'stream') return;
-    for (const hooks of this.#attempt?.hooks ?? []) {
-      try {
-        hooks.end?.(result);
-      } catch (err) {
-        this.log.error({ request_id: this.id, err }, "a policy failed at an attempt's end");
-      }
-    }
+    tellAttemptHooks(this.#attempt?.hooks ?? [], result, this.log, this.id);
   }
 
   #attemptEnded(status: number, error: Parameters<Context['observer']['attemptEnded']>[2]): void {
