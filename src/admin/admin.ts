@@ -126,10 +126,10 @@ function explain(error: NodeJS.ErrnoException, address: string): string {
 function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), CLOSE_DEADLINE_MS);
+    // It closes idle connections by itself.
     server.close(() => {
       clearTimeout(timer);
       resolve();
     });
-    server.closeIdleConnections();
   });
 }

@@ -55,7 +55,9 @@ const plain = definePolicy({
 });
 
 /** Policies by name. */
-export const policies: ReadonlyMap<string, Policy> = new Map([limit, keys, plain].map((policy) => [policy.name, policy]));
+export const policies: ReadonlyMap<string, Policy> = new Map(
+  [limit, keys, plain].map((policy) => [policy.name, policy]),
+);
 
 /** Three lines that make a whole configuration; routes begin at line 4. */
 export const base = `upstreams:

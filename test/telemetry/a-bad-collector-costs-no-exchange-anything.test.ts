@@ -112,6 +112,18 @@ test('closing with a collector that never answers takes two seconds at most', as
   record(tracing, 10); // harmless afterwards
 });
 
+test('what was sent makes room: a good collector gets far more spans than may wait at a time', async (t) => {
+  const receiver = await startOtlpReceiver();
+  t.after(() => receiver.close());
+  const { log } = captureLog(t);
+  const tracing = await start(t, receiver.url, log);
+  for (let sent = 0; sent < 6000; sent += 1000) {
+    record(tracing, 1000);
+    await receiver.spans(sent + 1000);
+  }
+  assert.equal(tracing.dropped(), 0);
+});
+
 test('closing sends what is waiting', async (t) => {
   const receiver = await startOtlpReceiver();
   t.after(() => receiver.close());

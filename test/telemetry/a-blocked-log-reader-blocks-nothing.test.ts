@@ -68,6 +68,24 @@ test('when the reader reads again, it is told how many lines were lost', { timeo
   assert.equal(read + (lost ?? 0), 100_000);
 });
 
+for (const count of [3, 30_000]) {
+  test(`all of ${count} lines are there when the process exits right after flush`, { timeout: 30_000 }, async (t) => {
+    const { child } = run(
+      t,
+      `for (let i = 0; i < ${count}; i += 1) { log.info({ i }, 'line'); if (i % 100 === 0) await new Promise(setImmediate); }
+       await log.flush();
+       process.exit(0);`,
+    );
+    assert.ok(child.stdout);
+    let read = 0;
+    for await (const line of createInterface({ input: child.stdout })) {
+      assert.equal(JSON.parse(line).i, read);
+      read += 1;
+    }
+    assert.equal(read, count);
+  });
+}
+
 test('what was written is there after flush, in order, and a reader that has gone is no error', {
   timeout: 30_000,
 }, async (t) => {

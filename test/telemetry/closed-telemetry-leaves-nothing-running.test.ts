@@ -21,21 +21,28 @@ async function run(program: string): Promise<string> {
 test('after close no timer and no observer of collections is left, and a hundred apps leave no memory behind', async () => {
   const printed = await run(`
     import { createMetrics } from './src/telemetry/metrics.ts';
-    import { PerformanceObserver } from 'node:perf_hooks';
+    import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
     const original = { observe: PerformanceObserver.prototype.observe, disconnect: PerformanceObserver.prototype.disconnect };
     let observers = 0;
     PerformanceObserver.prototype.observe = function (...args) { observers += 1; return original.observe.apply(this, args); };
     PerformanceObserver.prototype.disconnect = function () { observers -= 1; return original.disconnect.call(this); };
+    const monitor = Object.getPrototypeOf(monitorEventLoopDelay());
+    const { enable, disable } = monitor;
+    let monitors = 0;
+    monitor.enable = function () { monitors += 1; return enable.call(this); };
+    monitor.disable = function () { monitors -= 1; return disable.call(this); };
     const before = process.getActiveResourcesInfo().length;
+    const open = createMetrics(); const whileOpen = { observers, monitors }; open.close();
     const refs = [];
     for (let i = 0; i < 100; i += 1) { const m = createMetrics(); m.route('/a'); await m.render(); m.close(); refs.push(new WeakRef(m)); }
     await new Promise((resolve) => setTimeout(resolve, 10));
     globalThis.gc(); await new Promise((resolve) => setTimeout(resolve, 10)); globalThis.gc();
     const alive = refs.filter((ref) => ref.deref() !== undefined).length;
-    console.log(JSON.stringify({ observers, resources: process.getActiveResourcesInfo().length - before, alive }));
+    console.log(JSON.stringify({ whileOpen, observers, monitors, resources: process.getActiveResourcesInfo().length - before, alive }));
   `);
-  const { observers, resources, alive } = JSON.parse(printed);
-  assert.equal(observers, 0);
+  const { whileOpen, observers, monitors, resources, alive } = JSON.parse(printed);
+  assert.deepEqual(whileOpen, { observers: 1, monitors: 1 });
+  assert.deepEqual({ observers, monitors }, { observers: 0, monitors: 0 });
   assert.ok(resources <= 0, `${resources} more active resources than before`);
   assert.ok(alive <= 1, `${alive} closed metrics are still in memory`);
 });

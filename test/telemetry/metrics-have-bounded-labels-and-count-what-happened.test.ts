@@ -102,6 +102,7 @@ test('whatever methods and statuses come, the number of series stays the same', 
   assert.match(text, /status="4xx",outcome="complete"/);
   assert.match(text, /method="OTHER",status="404"/);
   assert.doesNotMatch(text, /NaN|-1|sum\{[^}]*\} -/i);
+  assert.doesNotMatch(text, / [+-]Inf$/m, 'times that are no number are left out');
 });
 
 test('the recorder of a route or upstream is the same one after a reload', async (t) => {
