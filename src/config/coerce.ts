@@ -13,7 +13,7 @@ export function coerceVariables(tree: ConfigNode, errors: readonly ErrorObject[]
   for (const error of errors) {
     const node = nodeAt(tree, error.instancePath);
     if (node.kind !== 'scalar' || typeof node.value !== 'string') continue;
-    if (node.from === undefined || node.from.length === 0 || error.data !== node.value) continue;
+    if (node.from === undefined || error.data !== node.value) continue;
     const value = wanted(error, node.value.trim());
     if (value !== undefined) coerced.set(error.instancePath, value);
   }

@@ -4,9 +4,9 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { type Problem, type ProblemCode, problem } from '../errors.ts';
-import { mayNameModel, modelInBody, modelInPath } from '../llm/model.ts';
 import type { Pipeline } from '../pipeline/build.ts';
 import type { LivePipeline } from '../pipeline/live.ts';
+import { readModel } from '../pipeline/model.ts';
 import type { Route } from '../pipeline/routes.ts';
 import type { Decision, Subject } from '../pipeline/run.ts';
 import type {
@@ -131,19 +131,13 @@ export abstract class Context implements Subject {
     this.tags = new Set(this.tags).add(tag);
   }
 
+  get maxPeekBytes(): number {
+    return this.pipeline.config.server.max_peek_bytes;
+  }
+
   model(): MaybePromise<string | undefined> {
-    const inPath = modelInPath(this.dialect, this.out.path);
-    if (inPath !== undefined || this.body.declaredLength === 0) return inPath;
-    if (!mayNameModel(this.in.headers.get('content-type'))) return undefined;
-    if (this.in.headers.has('content-encoding')) {
-      this.abort(
-        problem('body_not_readable', { detail: 'A policy needs the model; send the body without Content-Encoding.' }),
-      );
-      return undefined;
-    }
-    const max = this.pipeline.config.server.max_peek_bytes;
-    const body = this.body.peek(max);
-    return body instanceof Promise ? body.then((whole) => this.#modelOf(whole, max)) : this.#modelOf(body, max);
+    const found = readModel(this, this.maxPeekBytes);
+    return found instanceof Promise ? found.then((model) => this.#modelOf(model)) : this.#modelOf(found);
   }
 
   addHooks(hooks: ExchangeHooks): void {
@@ -239,12 +233,10 @@ export abstract class Context implements Subject {
     }
   }
 
-  /** A body too large to look into must not slip past a policy that asks for its model. */
-  #modelOf(body: Buffer | undefined, max: number): string | undefined {
-    if (body !== undefined) return modelInBody(body);
-    this.abort(
-      problem('body_too_large', { detail: `A policy needs the model, and the body is larger than ${max} bytes.` }),
-    );
+  /** A body that cannot be looked into must not slip past a policy that asks for its model. */
+  #modelOf(model: string | Problem | undefined): string | undefined {
+    if (typeof model !== 'object') return model;
+    this.abort(model);
     return undefined;
   }
 }

@@ -1,4 +1,5 @@
-/** What a policy in shadow mode gets: everything to look at, nothing that has an effect. */
+/** What a policy in shadow mode gets: everything to look at, nothing that has an effect but a line in the log. */
+import type { Problem } from '../errors.ts';
 import { HeaderList } from '../http/headers.ts';
 import type {
   Attempt,
@@ -6,14 +7,25 @@ import type {
   InboundRequest,
   MaybePromise,
   OutboundRequest,
+  Reply,
   RequestBody,
   RequestContext,
   UpstreamInfo,
 } from '../policy.ts';
+import type { Entry } from './entry.ts';
+import { readModel } from './model.ts';
+import type { Subject } from './subject.ts';
 
-/** A context whose `out` is a throw-away copy and whose effects are inert. */
-export function shadowContext(ctx: RequestContext): RequestContext {
-  return new ShadowContext(ctx);
+/** A context whose `out` is a throw-away copy and whose effects are inert; what it would have refused is logged. */
+export function shadowContext(subject: Subject, entry: Entry): RequestContext {
+  return new ShadowContext(subject, entry);
+}
+
+/** Says what a policy in shadow mode would have answered. */
+export function tellShadow(entry: Entry, subject: Subject, reply: Reply): void {
+  const code = reply.kind === 'problem' ? reply.code : String(reply.status);
+  const fields = { policy: entry.id, request_id: subject.id, code, mode: 'shadow' };
+  subject.log.info(fields, 'a policy in shadow mode would have refused');
 }
 
 /** An attempt whose headers are a throw-away copy. */
@@ -39,12 +51,14 @@ function copyOf(entries: Iterable<[string, string]>): HeaderList {
 }
 
 class ShadowContext implements RequestContext {
-  readonly #ctx: RequestContext;
+  readonly #ctx: Subject;
+  readonly #entry: Entry;
   readonly out: OutboundRequest;
   readonly body: RequestBody;
 
-  constructor(ctx: RequestContext) {
+  constructor(ctx: Subject, entry: Entry) {
     this.#ctx = ctx;
+    this.#entry = entry;
     this.out = { path: ctx.out.path, query: ctx.out.query, headers: copyOf(ctx.out.headers.entries()) };
     this.body = { declaredLength: ctx.body.declaredLength, peek: (max) => ctx.body.peek(max), limit: () => undefined };
   }
@@ -72,10 +86,19 @@ class ShadowContext implements RequestContext {
   get signal(): AbortSignal {
     return this.#ctx.signal;
   }
+  /** A model that cannot be read would refuse the request; in shadow mode there is none. */
   model(): MaybePromise<string | undefined> {
-    return this.#ctx.model();
+    const found = readModel(this.#ctx, this.#ctx.maxPeekBytes);
+    return found instanceof Promise ? found.then((model) => this.#nameOf(model)) : this.#nameOf(found);
   }
   setIdentity(): void {}
   addTag(): void {}
-  abort(): void {}
+  abort(reason: Problem): void {
+    tellShadow(this.#entry, this.#ctx, reason);
+  }
+  #nameOf(model: string | Problem | undefined): string | undefined {
+    if (typeof model !== 'object') return model;
+    this.abort(model);
+    return undefined;
+  }
 }

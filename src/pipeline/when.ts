@@ -2,10 +2,20 @@
 import type { When } from '../config/schema.ts';
 import { compileCidrs } from '../http/client-address.ts';
 import type { MaybePromise, RequestContext } from '../policy.ts';
+import type { Entry } from './entry.ts';
 import { compileGlobs } from './glob.ts';
+import { shadowContext } from './shadow.ts';
+import type { Subject } from './subject.ts';
 
 /** Says whether a policy acts on a request going to that upstream. */
 export type Condition = (ctx: RequestContext, upstream: string) => MaybePromise<boolean>;
+
+/** Whether an entry acts on an exchange that goes to that upstream. A policy in shadow mode judges without an effect here too. */
+export function applies(entry: Entry, subject: Subject, upstream: string): MaybePromise<boolean> {
+  if (entry.rollout !== undefined && !entry.rollout(subject)) return false;
+  if (entry.when === undefined) return true;
+  return entry.when(entry.enforced ? subject : shadowContext(subject, entry), upstream);
+}
 
 type Test = (ctx: RequestContext, upstream: string) => boolean;
 

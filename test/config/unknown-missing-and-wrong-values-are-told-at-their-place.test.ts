@@ -91,6 +91,12 @@ checkCases([
     '{ source: { kind: remote, url: x, evry: 1 } }',
     '8:45  policies[0].with.source.evry  is not a known key; did you mean "every"?; known keys: kind, url, every',
   ),
+  // The branch that its `kind` names was meant, although the other one is nearer.
+  options(
+    'keys',
+    '{ source: { kind: static, value: 1, url: x, every: 1 } }',
+    '8:47  policies[0].with.source.url  is not a known key; known keys: kind, value\n8:55  policies[0].with.source.every  is not a known key; known keys: kind, value',
+  ),
   options(
     'keys',
     '{ source: 5 }',
