@@ -11,11 +11,13 @@ import { type ConfigProblem, formatProblems } from './config/problems.ts';
 import type { Config } from './config/schema.ts';
 import { type AppOptions, build, ConfigProblems, load, warnOfRestart } from './configured.ts';
 import type { Core } from './http/context.ts';
+import { HeldBytes } from './http/held-bytes.ts';
 import { ProxyServer } from './http/server.ts';
 import { createLimitStore } from './limits/create.ts';
 import type { ManagedLimitStore } from './limits/store.ts';
 import type { Pipeline } from './pipeline/build.ts';
 import { LivePipeline } from './pipeline/live.ts';
+import { MemoryPressure } from './resources/memory-pressure.ts';
 import { Shared } from './resources/shared.ts';
 import { createLog, type RootLog } from './telemetry/log.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
@@ -64,6 +66,8 @@ class SluiceApp implements App {
   readonly #upstreams = new Shared<Upstream>();
   readonly #active: Core['active'] = new Set();
   readonly #startedAt = Date.now();
+  readonly #held: HeldBytes;
+  readonly #pressure: MemoryPressure;
   #loaded: Loaded;
   #live: LivePipeline | undefined;
   #server: ProxyServer | undefined;
@@ -81,6 +85,8 @@ class SluiceApp implements App {
     this.#options = options;
     this.#loaded = loaded;
     this.log = createLog({ level: loaded.config.telemetry.logs.level, ...options.log });
+    this.#held = new HeldBytes(loaded.config.server.held_bytes);
+    this.#pressure = new MemoryPressure(loaded.config.server.shed.memory, this.log);
   }
 
   get config(): Config {
@@ -114,8 +120,10 @@ class SluiceApp implements App {
       log: this.log,
       via: `sluice-${randomBytes(4).toString('hex')}`,
       active: this.#active,
+      held: this.#held,
+      pressure: this.#pressure,
     };
-    this.#server = new ProxyServer(core, new Forwarder(), config.server.max_header_bytes);
+    this.#server = new ProxyServer(core, new Forwarder(), config.server);
     this.#admin = createAdmin({
       addresses: parseListen(config.admin),
       log: this.log,
@@ -164,6 +172,8 @@ class SluiceApp implements App {
       const pipeline = await this.#build(loaded, generation);
       const before = this.#loaded.config;
       this.#loaded = loaded;
+      this.#held.max = loaded.config.server.held_bytes;
+      this.#pressure.threshold = loaded.config.server.shed.memory;
       this.#live?.swap(pipeline);
       this.#metrics.configGeneration(generation);
       this.#metrics.configReload('success');
@@ -235,6 +245,7 @@ class SluiceApp implements App {
     await this.#admin?.close();
     await this.#limits?.close();
     await this.tracing?.close();
+    this.#pressure.close();
     this.#metrics.close();
     await this.log.close();
   }
@@ -250,12 +261,14 @@ class SluiceApp implements App {
       config: { state: 'ok', detail: `generation ${this.#live?.current.generation ?? 0}` },
       listener: { state: this.#state === 'listening' ? 'ok' : this.#state },
       redis: { state: this.limits.state() },
+      memory: { state: this.#pressure.high ? 'degraded' : 'ok' },
       tracing: { state: exporting === undefined ? 'off' : exporting === 'failing' ? 'degraded' : 'ok' },
     };
   }
 
   #renderMetrics(): Promise<string> {
     this.#metrics.redisState(this.limits.state());
+    this.#metrics.memoryRatio(this.#pressure.ratio);
     return this.#metrics.render();
   }
 }

@@ -89,6 +89,9 @@ export function warnOfRestart(before: Config, after: Config, log: PolicyLogger):
     'telemetry.traces': [before.telemetry.traces, after.telemetry.traces],
     'telemetry.logs': [before.telemetry.logs, after.telemetry.logs],
     'server.max_header_bytes': [before.server.max_header_bytes, after.server.max_header_bytes],
+    'server.max_connections': [before.server.max_connections, after.server.max_connections],
+    'server.header_timeout': [before.server.header_timeout, after.server.header_timeout],
+    'server.request_timeout': [before.server.request_timeout, after.server.request_timeout],
   };
   const changed = Object.entries(fixed).filter(([, [was, is]]) => JSON.stringify(was) !== JSON.stringify(is));
   if (changed.length === 0) return;

@@ -30,6 +30,11 @@ const Pool = Type.Object(
   {
     connections: Type.Integer({ minimum: 1, default: 512, description: 'Most connections to this upstream.' }),
     queue: Type.Integer({ minimum: 0, default: 1024, description: 'Most requests that wait for a connection.' }),
+    max_age: Duration({
+      default: '5m',
+      description:
+        'A connection takes no new request after so long, so that changes of DNS are picked up. 0: no limit.',
+    }),
   },
   { ...closed, default: {} },
 );

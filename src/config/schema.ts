@@ -1,7 +1,8 @@
 /** The schema of `proxy.yaml`: its types, its defaults and what editors and the README are told. */
 import Type from 'typebox';
+import { Server } from './schema-server.ts';
 import { Upstream } from './schema-upstream.ts';
-import { Cidr, Duration, OneOf, OneOrMany, Percent, Size, Url } from './types.ts';
+import { Cidr, OneOf, OneOrMany, Percent, Url } from './types.ts';
 
 export { Dialects } from './schema-upstream.ts';
 
@@ -123,19 +124,6 @@ const Telemetry = Type.Object(
       },
       { ...closed, default: {} },
     ),
-  },
-  { ...closed, default: {} },
-);
-
-const Server = Type.Object(
-  {
-    drain: Duration({ default: '25s', description: 'After SIGTERM: wait so long for running exchanges.' }),
-    max_header_bytes: Size({ default: '16KiB', description: 'Largest request header; above it 431.' }),
-    max_peek_bytes: Size({ default: '8MiB', description: 'Largest body that a policy may wait for and hold.' }),
-    replay_bytes: Size({
-      default: '256KiB',
-      description: 'Most bytes of a body kept so that an attempt can be repeated.',
-    }),
   },
   { ...closed, default: {} },
 );

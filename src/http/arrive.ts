@@ -34,6 +34,12 @@ export function arrive(
   const clientIp = clientAddress(req.socket.remoteAddress, headers.getAll('x-forwarded-for'), pipeline.trusted);
   const refuse = (refusal: Problem): Refused => ({ refusal, id, clientIp });
 
+  const { max_headers, max_url_bytes } = pipeline.config.server;
+  if (headers.keys.length > max_headers) return refuse(problem('headers_too_large'));
+  if ((req.url ?? '').length > max_url_bytes) return refuse(problem('uri_too_long'));
+  if (upgrade && hasBody(headers)) {
+    return refuse(problem('bad_request', { detail: 'A WebSocket handshake has no body.' }));
+  }
   if (method === 'TRACE') return refuse(problem('method_not_allowed', { detail: 'TRACE is not forwarded.' }));
   if (headers.getAll('host').length > 1)
     return refuse(problem('bad_request', { detail: 'There is more than one Host.' }));
@@ -73,6 +79,11 @@ export function arrive(
     inbound: new Inbound(method, target, headers, req.httpVersion, upgrade),
     out: { path: target.path.slice(route.prefix.length) || '/', query, headers: outHeaders },
   };
+}
+
+/** Bytes behind a handshake are WebSocket frames to some and a body to others: together they could smuggle. */
+function hasBody(headers: HeaderLines): boolean {
+  return headers.has('transfer-encoding') || (headers.get('content-length') ?? '0') !== '0';
 }
 
 /** Whether the path, read segment by segment, never climbs out of the route's prefix. */

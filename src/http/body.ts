@@ -4,8 +4,11 @@
  * left while its body lies unread; the same copy is what another attempt replays.
  */
 import type { IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { RequestBody } from '../policy.ts';
+import { BodyStream } from './body-stream.ts';
+import type { HeldBytes } from './held-bytes.ts';
+import { unwatch, watch } from './reset-probe.ts';
 
 /** What the body needs of its exchange. */
 export interface BodyOwner {
@@ -13,6 +16,18 @@ export interface BodyOwner {
   bodyWanted(): void;
   /** Called once, when more than the limit has come. */
   bodyTooLarge(max: number): void;
+  /** Called when a policy must see the whole body and no memory is left to hold it. */
+  bodyCannotBeHeld(): void;
+}
+
+/** Bounds of one body. */
+export interface BodyBounds {
+  /** Kept for a replay at most. */
+  readonly replay: number;
+  /** Read ahead of the upstream at most. */
+  readonly ahead: number;
+  /** Over all exchanges. */
+  readonly held: HeldBytes;
 }
 
 /** One request's body. */
@@ -23,22 +38,24 @@ export class Body implements RequestBody {
 
   readonly #req: IncomingMessage;
   readonly #owner: BodyOwner;
-  readonly #replayMax: number;
+  readonly #bounds: BodyBounds;
   #chunks: Buffer[] = [];
   #held = 0;
   /** Chunks before this index have gone to the current stream. */
   #cursor = 0;
   #retained = true;
+  /** What still comes is read and forgotten. */
+  #dropping = false;
   #complete = false;
   #listening = false;
   #most = Number.POSITIVE_INFINITY;
   #peeks: { max: number; resolve: (body: Buffer | undefined) => void }[] = [];
   #stream: BodyStream | undefined;
 
-  constructor(req: IncomingMessage, owner: BodyOwner, replayMax: number) {
+  constructor(req: IncomingMessage, owner: BodyOwner, bounds: BodyBounds) {
     this.#req = req;
     this.#owner = owner;
-    this.#replayMax = replayMax;
+    this.#bounds = bounds;
     const length = req.headers['content-length'];
     if (req.headers['transfer-encoding'] !== undefined) this.declaredLength = undefined;
     else this.declaredLength = length === undefined ? 0 : Number(length);
@@ -106,20 +123,19 @@ export class Body implements RequestBody {
   /** Lets go of the copy: no attempt will need it any more. Goes on feeding an upload that is still running. */
   release(): void {
     this.#retained = false;
-    this.#dropSent();
-    if (this.#stream === undefined) {
-      this.#chunks = [];
-      this.#held = 0;
-    }
+    if (this.#stream === undefined) this.discard();
+    else this.#dropSent();
   }
 
-  /** Reads and forgets the rest, so that an early answer reaches a client that is still sending. */
+  /** Forgets what there is and reads and forgets the rest, so that an early answer reaches a client that is still sending. */
   discard(): void {
+    this.#dropping = true;
     this.#retained = false;
     this.#stream?.destroy();
     this.#stream = undefined;
-    this.#chunks = [];
-    this.#held = 0;
+    this.#dropAll();
+    if (this.#complete) return;
+    unwatch(this.#req.socket);
     this.#req.resume();
   }
 
@@ -129,9 +145,11 @@ export class Body implements RequestBody {
       this.#owner.bodyTooLarge(this.#most);
       return;
     }
-    if (!this.#retained && this.#stream?.destroyed !== false) return;
+    if (this.#dropping || (!this.#retained && this.#stream?.destroyed === true)) return;
     this.#chunks.push(chunk);
     this.#held += chunk.length;
+    this.#bounds.held.total += chunk.length;
+    if (this.#bounds.held.full) this.#retained = false;
     this.#feed();
     if (this.#peeks.length > 0) this.#answerPeeks();
     this.#flow();
@@ -151,6 +169,7 @@ export class Body implements RequestBody {
       else if (this.#complete) peek.resolve(this.#whole());
       else this.#peeks.push(peek);
     }
+    if (this.#peeks.length > 0 && this.#bounds.held.full) this.#owner.bodyCannotBeHeld();
   }
 
   /** Gives the stream what it takes. */
@@ -161,24 +180,48 @@ export class Body implements RequestBody {
       stream.give(this.#chunks[this.#cursor] as Buffer);
       this.#cursor++;
     }
-    if (this.#retained && this.#cursor > 0 && this.#held > this.#replayMax) this.#retained = false;
+    if (this.#retained && this.#cursor > 0 && this.#held > this.#bounds.replay) this.#retained = false;
     if (!this.#retained) this.#dropSent();
     if (this.#complete && this.#cursor === this.#chunks.length) stream.finish();
     this.#flow();
   }
 
   #dropSent(): void {
-    for (const chunk of this.#chunks.splice(0, this.#cursor)) this.#held -= chunk.length;
+    if (this.#cursor > 0) this.#letGo(this.#chunks.splice(0, this.#cursor));
     this.#cursor = 0;
   }
 
-  /** Pauses the socket while as much is held as may be, else lets it flow. */
+  #dropAll(): void {
+    this.#cursor = this.#chunks.length;
+    this.#dropSent();
+  }
+
+  #letGo(chunks: readonly Buffer[]): void {
+    let bytes = 0;
+    for (const chunk of chunks) bytes += chunk.length;
+    this.#held -= bytes;
+    this.#bounds.held.total -= bytes;
+  }
+
+  /** Holds the client back while as much is unsent as may be. */
   #flow(): void {
-    if (!this.#listening || this.#complete) return;
+    if (!this.#listening || this.#complete || this.#dropping) return;
+    const { replay, ahead, held } = this.#bounds;
     const peekMax = this.#peeks.reduce((most, peek) => Math.max(most, peek.max), 0);
     const unsent = this.#cursor === 0 ? this.#held : this.#unsent();
-    if (unsent > Math.max(this.#replayMax, peekMax)) this.#req.pause();
-    else if (this.#req.isPaused()) this.#req.resume();
+    this.#pause(unsent > Math.max(held.ahead(replay, ahead), peekMax));
+  }
+
+  #pause(pause: boolean): void {
+    if (pause === this.#req.isPaused()) return;
+    const { socket } = this.#req;
+    if (pause) {
+      this.#req.pause();
+      watch(socket);
+    } else {
+      unwatch(socket);
+      this.#req.resume();
+    }
   }
 
   #unsent(): number {
@@ -190,32 +233,5 @@ export class Body implements RequestBody {
   #whole(): Buffer {
     if (this.#chunks.length !== 1) this.#chunks = [Buffer.concat(this.#chunks)];
     return this.#chunks[0] as Buffer;
-  }
-}
-
-/** A body on its way upstream. */
-class BodyStream extends Readable {
-  hungry = false;
-  #finished = false;
-  readonly #more: () => void;
-
-  constructor(more: () => void) {
-    super({ highWaterMark: 64 * 1024 });
-    this.#more = more;
-  }
-
-  give(chunk: Buffer): void {
-    this.hungry = this.push(chunk);
-  }
-
-  finish(): void {
-    if (this.#finished) return;
-    this.#finished = true;
-    this.push(null);
-  }
-
-  override _read(): void {
-    this.hungry = true;
-    this.#more();
   }
 }

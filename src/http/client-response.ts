@@ -4,16 +4,26 @@ import type { HeaderList } from './headers.ts';
 import type { RenderedReply } from './reply.ts';
 import { SseTail } from './sse-tail.ts';
 
+/** A client that reads nothing of its response. */
+export interface StallGuard {
+  /** Milliseconds without progress after which `stalled` is called; 0: never. */
+  readonly stallMs: number;
+  stalled(): void;
+}
+
 /** See the module. */
 export class ClientResponse {
   readonly #res: ServerResponse;
+  readonly #guard: StallGuard | undefined;
   /** Follows the bytes of an event stream into which an error event may be written; undefined for any other response. */
   #tail: SseTail | undefined;
   /** Only the closing of the connection marks the response's end (HTTP/1.0). */
   #closeDelimited = false;
+  #pending = 0;
 
-  constructor(res: ServerResponse) {
+  constructor(res: ServerResponse, guard?: StallGuard) {
     this.#res = res;
+    this.#guard = guard !== undefined && guard.stallMs > 0 ? guard : undefined;
     // Writing to a socket that has just died raises `error`; the exchange learns of it by `close`.
     res.on('error', ignore);
   }
@@ -27,8 +37,12 @@ export class ClientResponse {
     return this.#res.writableFinished;
   }
 
-  get destroyed(): boolean {
-    return this.#res.destroyed;
+  /**
+   * Bytes (framing included) that the kernel had not taken when the client was last found to read too slowly; 0 when it
+   * has caught up. A closed socket does not tell any more.
+   */
+  get pending(): number {
+    return this.#pending;
   }
 
   /**
@@ -56,7 +70,20 @@ export class ClientResponse {
 
   /** Calls back once, when the client has caught up. */
   onceDrained(callback: () => void): void {
-    this.#res.once('drain', callback);
+    this.#watch();
+    this.#res.once('drain', () => {
+      this.#pending = 0;
+      if (this.#guard !== undefined) this.#res.setTimeout(0);
+      callback();
+    });
+  }
+
+  /** Node's own timer of a socket counts what the kernel takes, also of a write that is under way. */
+  #watch(): void {
+    this.#pending = this.#res.socket?.writableLength ?? 0;
+    if (this.#guard === undefined) return;
+    if (this.#res.listenerCount('timeout') === 0) this.#res.on('timeout', () => this.#guard?.stalled());
+    this.#res.setTimeout(this.#guard.stallMs);
   }
 
   /** The response is whole. */
@@ -67,6 +94,7 @@ export class ClientResponse {
       this.#res.addTrailers(pairs);
     }
     this.#res.end();
+    if ((this.#res.socket?.writableLength ?? 0) > 0) this.#watch();
   }
 
   /** Whether an error event can still be written: an open event stream, cut exactly between two events. */

@@ -22,6 +22,7 @@ import type {
 } from '../policy.ts';
 import { Body } from './body.ts';
 import type { HeaderLines, HeaderList } from './headers.ts';
+import type { HeldBytes } from './held-bytes.ts';
 import type { ExchangeObserver, Observer, Phase, Truncation } from './observer.ts';
 
 /** What exchanges share; one per app. */
@@ -33,6 +34,9 @@ export interface Core {
   readonly via: string;
   /** Exchanges that run now. */
   readonly active: Set<Context>;
+  readonly held: HeldBytes;
+  /** Whether memory is scarce. */
+  readonly pressure: { readonly high: boolean };
 }
 
 /** What is known of a request once its route has been found. */
@@ -73,6 +77,8 @@ export abstract class Context implements Subject {
   protected bytesOut = 0;
   protected ttfbMs: number | undefined;
   protected attempts = 0;
+  /** Bytes that an upstream sent and that the client never got. */
+  protected undelivered = 0;
   protected truncated: Truncation | undefined;
   /** Set when Sluice has answered or cut the exchange itself. */
   protected stopped = false;
@@ -91,7 +97,8 @@ export abstract class Context implements Subject {
     this.in = arrival.inbound;
     this.out = arrival.out;
     this.client = { ip: arrival.clientIp };
-    this.body = new Body(arrival.req, this, arrival.pipeline.config.server.replay_bytes);
+    const { replay_bytes: replay, max_peek_bytes: ahead } = arrival.pipeline.config.server;
+    this.body = new Body(arrival.req, this, { replay, ahead, held: core.held });
     core.active.add(this);
     this.observer = core.observer.begin(this, arrival.route);
   }
@@ -161,9 +168,20 @@ export abstract class Context implements Subject {
     this.abort(problem('body_too_large', { detail: `The request body is larger than the ${max} bytes allowed.` }));
   }
 
+  bodyCannotBeHeld(): void {
+    this.abort(problem('overloaded', { detail: 'No memory is left to hold the request body.', retryAfterMs: 1000 }));
+  }
+
   /** Ends what is left at the end of a drain, as law 2 says. */
   shutDown(): void {
     this.abort(problem('shutting_down', { detail: 'This Sluice is shutting down; try again.', retryAfterMs: 1000 }));
+  }
+
+  /** Refuses new work under memory pressure, before old work suffers; true when it did. */
+  protected shed(): boolean {
+    if (!this.core.pressure.high) return false;
+    this.abort(problem('overloaded', { detail: 'Memory is scarce; try again.', retryAfterMs: 1000 }));
+    return true;
   }
 
   abstract bodyWanted(): void;
@@ -203,6 +221,7 @@ export abstract class Context implements Subject {
     if (this.#ended !== undefined) return;
     this.#ended = kind;
     this.core.active.delete(this);
+    this.body.discard();
     this.#gone?.abort();
     for (let i = this.#hooks.length - 1; i >= 0; i--) this.#callEnd(this.#hooks[i] as ExchangeHooks, kind);
     this.observer.ended({
@@ -217,6 +236,7 @@ export abstract class Context implements Subject {
       durationMs: performance.now() - this.startedAt,
       attempts: this.attempts,
       truncated: this.truncated,
+      undelivered: this.undelivered,
     });
     this.core.live.release(this.pipeline);
   }

@@ -13,12 +13,12 @@ import type { Forwarder } from '../upstream/forward.ts';
 import { ClientResponse } from './client-response.ts';
 import { type Arrival, Context, type Core } from './context.ts';
 import type { HeaderList } from './headers.ts';
+import { spendHop } from './hygiene.ts';
+import { linger } from './linger.ts';
 import { errorFacts, renderReply } from './reply.ts';
 
 /** Most attempts of one exchange, whatever its policies ask for. */
 const mostAttempts = 10;
-/** How long a client may go on sending a body that nobody wants any more. */
-const lingerMs = 2_000;
 
 /** See the module. */
 export class HttpExchange extends Context implements AttemptOwner {
@@ -36,16 +36,19 @@ export class HttpExchange extends Context implements AttemptOwner {
     super(core, arrival);
     this.#forwarder = forwarder;
     this.#res = res;
-    this.#response = new ClientResponse(res);
+    this.#response = new ClientResponse(res, this);
     this.#expectsContinue = expectsContinue;
-    const closed = () => this.#closed();
-    res.on('close', closed);
-    if (res.socket === null) this.#watchSocket(closed);
+    res.on('close', () => this.#closed());
+  }
+
+  get stallMs(): number {
+    return this.pipeline.config.server.client_stall;
   }
 
   /** Runs it. Never throws. */
   start(): void {
     try {
+      if (this.shed()) return;
       const decision = runRequest(this.pipeline.steps, this);
       if (decision instanceof Promise) this.#await(decision, (reply) => this.#requested(reply));
       else this.#requested(decision);
@@ -65,6 +68,17 @@ export class HttpExchange extends Context implements AttemptOwner {
     if (this.#drain !== undefined) this.#drained();
     else if (this.#response.headSent) this.#cut(reason, 'failed');
     else this.#reply({ reply: reason, policy: undefined }, 'replied');
+  }
+
+  /** The client neither reads nor leaves: it holds memory and an upstream that bills. */
+  stalled(): void {
+    if (this.over) return;
+    this.stopped = true;
+    this.#stopAttempt();
+    this.blame({ reply: problem('client_stalled'), policy: undefined });
+    this.#ending = 'client_abort';
+    this.undelivered += this.#response.pending;
+    this.#response.destroy();
   }
 
   attemptInformed(status: number, headers: HeaderList): void {
@@ -98,6 +112,7 @@ export class HttpExchange extends Context implements AttemptOwner {
   attemptData(attempt: UpstreamAttempt, chunk: Buffer): boolean {
     this.bytesOut += chunk.length;
     if (this.#drain !== undefined) {
+      this.undelivered += chunk.length;
       this.runChunk(chunk);
       this.#drain.bytesLeft -= chunk.length;
       if (this.#drain.bytesLeft < 0) this.#drained();
@@ -117,7 +132,7 @@ export class HttpExchange extends Context implements AttemptOwner {
       return;
     }
     // An answer that came before the whole body: the rest of it is read by nobody any more.
-    if (!this.body.complete) this.#linger();
+    if (!this.body.complete) linger(this.req, this.body, this.#response);
     this.#response.end(trailers);
   }
 
@@ -139,7 +154,8 @@ export class HttpExchange extends Context implements AttemptOwner {
 
   #requested(decision: Decision | undefined): void {
     if (this.over) return;
-    if (decision !== undefined) this.#reply(decision, 'replied');
+    const final = decision ?? spendHop(this.in.method, this.out.headers);
+    if (final !== undefined) this.#reply(final, 'replied');
     else this.#nextAttempt();
   }
 
@@ -206,28 +222,8 @@ export class HttpExchange extends Context implements AttemptOwner {
     this.status = rendered.status;
     this.bytesOut = rendered.body.length;
     this.ttfbMs = performance.now() - this.startedAt;
-    if (!this.body.complete) this.#linger();
+    if (!this.body.complete) linger(this.req, this.body, this.#response);
     this.#response.reply(rendered, this.id);
-  }
-
-  /** Reads on what a client still sends, for a while after the answer, so that it gets to read that. */
-  #linger(): void {
-    this.body.discard();
-    const { req } = this;
-    const timer = setTimeout(() => {
-      if (!this.#response.finished) timer.refresh();
-      else if (!req.complete) req.destroy();
-    }, lingerMs);
-    timer.unref();
-    req.once('close', () => clearTimeout(timer));
-  }
-
-  /** A pipelined request has no socket of its own yet, and Node does not tell its response when the connection dies. */
-  #watchSocket(closed: () => void): void {
-    const { socket } = this.req;
-    socket.setMaxListeners(0);
-    socket.once('close', closed);
-    this.#res.once('close', () => socket.off('close', closed));
   }
 
   /** Law 2: a response that was begun and cannot be finished. */
@@ -251,6 +247,7 @@ export class HttpExchange extends Context implements AttemptOwner {
       this.finish(this.#ending);
       return;
     }
+    this.undelivered += this.#response.pending;
     const { drain } = this.routed;
     if (drain !== undefined && this.phase === 'stream' && this.#attempt !== undefined) {
       this.#drain = { bytesLeft: drain.maxBytes, timer: setTimeout(() => this.#drained(), drain.maxMs) };

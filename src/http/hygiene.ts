@@ -1,4 +1,6 @@
 /** Which header fields stay behind when a message passes on: hop-by-hop ones, credentials, what identifies players. */
+import { problem } from '../errors.ts';
+import type { Decision } from '../pipeline/subject.ts';
 import { HeaderLines, HeaderList } from './headers.ts';
 
 /** Fields that belong to one connection (RFC 9110 §7.6.1) and framing that the next hop makes anew. */
@@ -75,6 +77,25 @@ export function inboundHeaders(raw: readonly (Buffer | string)[]): HeaderList {
     out.add(all.flat[2 * i] as string, key, all.flat[2 * i + 1] as string);
   }
   return out;
+}
+
+/**
+ * Max-Forwards of OPTIONS (RFC 9110 §7.6.2): one hop less goes upstream; a request that has none left is answered here, as
+ * the last recipient. Returns that answer, or the refusal of a value that is no number.
+ */
+export function spendHop(method: string, headers: HeaderList): Decision | undefined {
+  if (method !== 'OPTIONS') return undefined;
+  const value = headers.get('max-forwards');
+  if (value === undefined) return undefined;
+  if (!/^\d{1,9}$/.test(value)) {
+    return { reply: problem('bad_request', { detail: 'Max-Forwards must be one number.' }), policy: undefined };
+  }
+  if (Number(value) > 0) {
+    headers.set('max-forwards', String(Number(value) - 1));
+    return undefined;
+  }
+  const allow = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
+  return { reply: { kind: 'response', status: 204, headers: { allow } }, policy: undefined };
 }
 
 /** Removes WebSocket subprotocols that carry keys (`openai-insecure-api-key.sk-…`), as browsers' SDKs send them. */

@@ -9,8 +9,11 @@ import type { HeaderList } from './headers.ts';
 /** Where an exchange stood: judged by policies, waiting for a connection, for the first byte, or streaming. */
 export type Phase = 'policy' | 'connect' | 'first_byte' | 'stream';
 
-/** Where a response was cut: after its head, within its body, or between two events (with an error event in its place). */
-export type Truncation = 'head' | 'body' | 'event_boundary';
+/**
+ * Where a response was cut: after its head, within its body, between two events (with an error event in its place), or by
+ * a clean end before its dialect's terminator.
+ */
+export type Truncation = 'head' | 'body' | 'event_boundary' | 'terminator';
 
 /** An attempt under observation. */
 export interface ObservedAttempt {
@@ -46,6 +49,8 @@ export interface ExchangeRecord {
   readonly attempts: number;
   /** Where the upstream left its response unfinished; undefined when it did not. */
   readonly truncated: Truncation | undefined;
+  /** Response bytes that the upstream sent and the client, having left, did not get. */
+  readonly undelivered: number;
 }
 
 /** One exchange under observation. */

@@ -31,7 +31,8 @@ export function renderReply(reply: Reply, context: ReplyContext): RenderedReply 
   const body = Buffer.from(reply.body ?? '');
   const headers = new HeaderList();
   for (const [name, value] of Object.entries(reply.headers ?? {})) headers.set(name, value);
-  headers.set('content-length', String(body.length));
+  // Neither may have content, and a 204 no Content-Length (RFC 9110 §8.6).
+  if (reply.status !== 204 && reply.status !== 304) headers.set('content-length', String(body.length));
   return { status: reply.status, headers, body };
 }
 

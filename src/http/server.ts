@@ -1,29 +1,41 @@
 /** The listeners of the data port. Whatever comes in (HTTP, Expect, upgrade, CONNECT, garbage) is answered here, by one pipeline. */
-import { createServer, type IncomingMessage, type Server, ServerResponse, STATUS_CODES } from 'node:http';
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { catalogue, type ProblemCode, problem } from '../errors.ts';
+import type { Config } from '../config/schema.ts';
+import { problem } from '../errors.ts';
 import type { Forwarder } from '../upstream/forward.ts';
 import { arrive, type Refused } from './arrive.ts';
+import { ClientConnection, type Waiting } from './client-connection.ts';
 import { ClientResponse } from './client-response.ts';
 import type { Core } from './context.ts';
 import { HttpExchange } from './exchange.ts';
 import { type ListenAddress, listenOnAll } from './listen.ts';
+import { codeOfParserError, refuseRaw } from './refuse-raw.ts';
 import { renderReply } from './reply.ts';
 import { UpgradeExchange } from './upgrade.ts';
+
+/** Idle connections are kept for so long: clients' pools hold theirs a minute at most. */
+const keepAliveMs = 65_000;
+
+/** What the server takes from `server` at its start. */
+export type ServerLimits = Pick<
+  Config['server'],
+  'max_header_bytes' | 'header_timeout' | 'request_timeout' | 'max_connections'
+>;
 
 /** One or more listeners over one pipeline. */
 export class ProxyServer {
   readonly #core: Core;
   readonly #forwarder: Forwarder;
-  readonly #maxHeaderSize: number;
+  readonly #limits: ServerLimits;
   readonly #servers: Server[] = [];
-  readonly #upgraded = new Set<Duplex>();
+  readonly #connections = new Map<Duplex, ClientConnection>();
 
-  constructor(core: Core, forwarder: Forwarder, maxHeaderSize: number) {
+  constructor(core: Core, forwarder: Forwarder, limits: ServerLimits) {
     this.#core = core;
     this.#forwarder = forwarder;
-    this.#maxHeaderSize = maxHeaderSize;
+    this.#limits = limits;
   }
 
   /** Listens on every address; on a failure none is left open. Rejects with an error that says what to do. */
@@ -37,33 +49,78 @@ export class ProxyServer {
   async close(): Promise<void> {
     const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     for (const server of this.#servers) server.closeAllConnections();
-    for (const socket of this.#upgraded) socket.destroy();
+    // Upgraded ones are not Node's any more.
+    for (const socket of this.#connections.keys()) socket.destroy();
     await Promise.all(closed);
     this.#servers.length = 0;
   }
 
   #createServer(): Server {
+    const { max_header_bytes, header_timeout, request_timeout } = this.#limits;
+    const timeouts = [header_timeout, request_timeout].filter((ms) => ms > 0);
     const server = createServer({
-      maxHeaderSize: this.#maxHeaderSize,
+      maxHeaderSize: max_header_bytes,
+      headersTimeout: request_timeout > 0 ? Math.min(header_timeout, request_timeout) : header_timeout,
+      requestTimeout: request_timeout,
+      keepAliveTimeout: keepAliveMs,
       // Only WebSocket is upgraded; any other Upgrade is ignored, as RFC 9110 §7.8 allows, and served as plain HTTP.
       shouldUpgradeCallback: (req: IncomingMessage) => req.headers.upgrade?.toLowerCase() === 'websocket',
       noDelay: true,
-      connectionsCheckingInterval: 5_000,
+      // How exact the two timeouts are.
+      connectionsCheckingInterval: Math.max(50, Math.min(5_000, ...timeouts.map((ms) => ms / 4))),
     });
-    // A tick later a small body, which came in the same read, lies ready: it is sent on whole and can be replayed.
-    server.on('request', (req, res) => process.nextTick(onRequest, this, req, res, false));
-    server.on('checkContinue', (req, res) => process.nextTick(onRequest, this, req, res, true));
-    server.on('checkExpectation', (req, res) => {
-      this.#refuse(req, res, { refusal: problem('expectation_failed'), id: 'none', clientIp: peerOf(req) });
+    // Node would drop the lines beyond its own bound in silence; ours refuses them.
+    server.maxHeadersCount = 0;
+    const taking = (kind: Waiting['kind']) => (req: IncomingMessage, res: ServerResponse) => {
+      this.#connections.get(req.socket)?.take({ req, res, kind });
+    };
+    server.on('request', taking('plain'));
+    server.on('checkContinue', taking('continue'));
+    server.on('checkExpectation', taking('expectation'));
+    server.on('upgrade', (req, socket, head) => {
+      // Its bytes would mix with answers that are still owed on the connection.
+      if (this.#connections.get(socket)?.busy === false) this.#upgrade(req, socket as Socket, head);
+      else socket.destroy();
     });
-    server.on('upgrade', (req, socket, head) => this.#upgrade(req, socket as Socket, head));
-    server.on('connection', (socket) => {
-      this.#core.observer.connection(1);
-      socket.once('close', () => this.#core.observer.connection(-1));
+    server.on('connect', (_req, socket) => {
+      if (this.#connections.get(socket)?.busy === false) refuseRaw(socket, 'method_not_allowed');
+      else socket.destroy();
     });
-    server.on('connect', (_req, socket) => refuseRaw(socket, 'method_not_allowed'));
-    server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseRaw(socket, codeOfParserError(error)));
+    server.on('connection', (socket) => this.#connected(socket));
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      // Behind a request that is being served, or within a response that was begun, no answer can be told apart.
+      if (this.#connections.get(socket)?.answerable === true) refuseRaw(socket, codeOfParserError(error));
+      else socket.destroy();
+    });
     return server;
+  }
+
+  #connected(socket: Socket): void {
+    if (this.#connections.size >= this.#limits.max_connections) {
+      refuseRaw(socket, 'overloaded');
+      return;
+    }
+    this.#connections.set(socket, new ClientConnection(this));
+    this.#core.observer.connection(1);
+    socket.once('close', () => {
+      this.#connections.delete(socket);
+      this.#core.observer.connection(-1);
+    });
+  }
+
+  /** Serves one request; its connection calls it when all before it are answered. Never throws. */
+  serve({ req, res, kind }: Waiting): void {
+    if (kind === 'expectation') {
+      this.#refuse(req, res, { refusal: problem('expectation_failed'), id: 'none', clientIp: peerOf(req) });
+    } else {
+      this.request(req, res, kind === 'continue');
+    }
+  }
+
+  /** Too many requests wait on its connection. */
+  refuse({ req, res }: Waiting): void {
+    const refusal = problem('overloaded', { detail: 'Too many requests are pipelined.', retryAfterMs: 1000 });
+    this.#refuse(req, res, { refusal, id: 'none', clientIp: peerOf(req) });
   }
 
   /** Handles one request. Never throws. */
@@ -86,8 +143,6 @@ export class ProxyServer {
   }
 
   #upgrade(req: IncomingMessage, socket: Socket, head: Buffer): void {
-    this.#upgraded.add(socket);
-    socket.once('close', () => this.#upgraded.delete(socket));
     const { live } = this.#core;
     const pipeline = live.lease();
     try {
@@ -124,30 +179,6 @@ export class ProxyServer {
   }
 }
 
-function onRequest(server: ProxyServer, req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void {
-  server.request(req, res, expectsContinue);
-}
-
 function peerOf(req: IncomingMessage): string {
   return req.socket.remoteAddress ?? 'unknown';
-}
-
-function codeOfParserError(error: NodeJS.ErrnoException): ProblemCode {
-  if (error.code === 'HPE_HEADER_OVERFLOW') return 'headers_too_large';
-  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'request_timeout';
-  return 'bad_request';
-}
-
-/** Answers what is no request for the pipeline, on the bare socket, and closes it. */
-function refuseRaw(socket: Duplex, code: ProblemCode): void {
-  if (!socket.writable || socket.destroyed) {
-    socket.destroy();
-    return;
-  }
-  const { status } = catalogue[code];
-  const { headers, body } = renderReply(problem(code), { requestId: 'none', dialect: 'none', policy: undefined });
-  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, 'connection: close'];
-  for (const [name, value] of headers.entries()) lines.push(`${name}: ${value}`);
-  socket.on('error', () => undefined);
-  socket.end(`${lines.join('\r\n')}\r\n\r\n${body.toString()}`, () => socket.destroy());
 }

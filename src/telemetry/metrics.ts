@@ -40,6 +40,10 @@ export interface Metrics {
   /** Open client connections: `inc()` and `dec()`. */
   readonly connections: Cell;
   clientAbort(phase: AbortPhase): void;
+  /** Response bytes that an upstream sent and a client that left did not get. */
+  readonly undelivered: Cell;
+  /** Used share of the memory limit. */
+  memoryRatio(ratio: number): void;
   redisState(state: keyof typeof REDIS_STATES): void;
   configGeneration(generation: number): void;
   configReload(result: 'success' | 'failure'): void;
@@ -97,6 +101,12 @@ export function createMetrics(): Metrics {
   );
   const aborts = counter(registry, 'sluice_client_aborts_total', 'Clients that left before the end, by phase.');
   const truncations = counter(registry, 'sluice_stream_truncated_total', 'Responses that an upstream did not finish.');
+  const undelivered = counter(
+    registry,
+    'sluice_undelivered_bytes_total',
+    'Response bytes that an upstream sent and a client that left did not get.',
+  )();
+  const memory = gauge(registry, 'sluice_memory_limit_ratio', 'Used share of the memory limit (cgroup or heap).')();
   const redis = gauge(registry, 'sluice_redis_state', 'Redis: 0 not used, 1 answers, 2 degraded.')();
   const generation = gauge(registry, 'sluice_config_generation', 'Generation of the running configuration.')();
   const reloads = counter(registry, 'sluice_config_reload_total', 'Reloads of the configuration.');
@@ -114,6 +124,8 @@ export function createMetrics(): Metrics {
     activeRequests,
     connections,
     clientAbort: (phase) => aborts({ phase }).inc(),
+    undelivered,
+    memoryRatio: (ratio) => memory.set(ratio),
     redisState: (state) => redis.set(REDIS_STATES[state]),
     configGeneration: (value) => generation.set(value),
     configReload: (result) => reloads({ result }).inc(),

@@ -100,6 +100,7 @@ class ObservedExchange implements ExchangeObserver {
     const ttfb = ttfbMs === undefined ? undefined : ttfbMs / 1000;
     metrics.route(this.#route.path).exchange(ctx.in.method, status, kind, durationMs / 1000, ttfb, bytesIn, bytesOut);
     if (kind === 'client_abort') metrics.clientAbort(record.phase);
+    if (record.undelivered > 0) metrics.undelivered.add(record.undelivered);
     if (record.truncated !== undefined) metrics.upstream(ctx.upstream.name).truncated(record.truncated);
     if (log.infoEnabled) {
       writeAccess(log, {

@@ -98,7 +98,8 @@ export class UpstreamAttempt implements PooledHandler {
   abort(reason: string): void {
     if (this.#over) return;
     this.#finish();
-    this.#controller?.abort(new AttemptError('internal_error', reason));
+    if (this.#controller === undefined) this.connection?.unwanted();
+    else this.#controller.abort(new AttemptError('internal_error', reason));
   }
 
   /** Lets the upstream go on after `attemptData` returned false. */
@@ -110,9 +111,9 @@ export class UpstreamAttempt implements PooledHandler {
   /** Fails it as a timeout does. */
   fail(error: AttemptError): void {
     if (this.#over) return;
-    const controller = this.#controller;
     this.#fail(error);
-    controller?.abort(error);
+    if (this.#controller === undefined) this.connection?.unwanted();
+    else this.#controller.abort(error);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -140,6 +141,8 @@ export class UpstreamAttempt implements PooledHandler {
       this.#owner.attemptInformed(status, headers);
       return;
     }
+    // No content can follow, and a length of it would make the client wait for some (RFC 9110 §8.6).
+    if (status === 204) headers.delete('content-length');
     this.answered = true;
     clearTimeout(this.#phase);
     const { idle } = this.runtime.timeouts;
@@ -155,6 +158,11 @@ export class UpstreamAttempt implements PooledHandler {
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
     if (this.#over) return;
+    if (this.connection?.broken === true) {
+      // undici takes the reset of a connection for the end of a response that has no other one.
+      this.#fail(new AttemptError('upstream_reset', 'the connection was reset'));
+      return;
+    }
     if (this.connection !== undefined) this.connection.served++;
     this.#finish();
     const trailers = (controller.rawTrailers ?? []) as (Buffer | string)[];

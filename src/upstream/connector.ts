@@ -28,81 +28,110 @@ export class ConnectError extends Error {
   }
 }
 
+/** Opens a connection and calls back once, never in the same tick. Returns what gives it up before that. */
+export type Connector = (...args: Parameters<buildConnector.connector>) => () => void;
+
 /** Makes the connector that undici's clients and the WebSocket agent share. */
-export function createConnector(options: ConnectorOptions): buildConnector.connector {
-  const { allowPrivate, connectMs, egressProxy } = options;
+export function createConnector(options: ConnectorOptions): Connector {
   const open = buildConnector({ allowH2: false, timeout: 0, keepAliveInitialDelay: 30_000, ...options.tls });
-  const guarded = !allowPrivate;
-
   return (target, callback) => {
-    let socket: Socket | undefined;
-    let settled = false;
-    const settle = (error: ConnectError | undefined, connected?: Socket) => {
-      if (settled) return;
-      settled = true;
-      clearTimeout(timer);
-      if (error === undefined && connected !== undefined) {
-        callback(null, connected);
-        return;
-      }
-      socket?.destroy();
-      callback(error ?? new ConnectError('upstream_connect', 'no connection'), null);
-    };
-    const timer = connectMs > 0 ? setTimeout(() => settle(timeoutError(connectMs)), connectMs) : undefined;
-
-    if (guarded && isIP(target.hostname) !== 0) {
-      const reason = forbiddenAddress(target.hostname);
-      if (reason !== undefined) {
-        // In the next tick: undici expects its connector to answer later.
-        process.nextTick(settle, forbidden(reason));
-        return;
-      }
-    }
-    const connect = (httpSocket?: Socket) => {
-      if (settled) {
-        httpSocket?.destroy();
-        return;
-      }
-      const through = httpSocket === undefined ? {} : { httpSocket };
-      socket = asSocket(
-        open({ ...target, ...through }, (error, connected) => {
-          if (error !== null) {
-            settle(connectError(error, target.protocol === 'https:' && reached));
-            return;
-          }
-          const reason =
-            guarded && httpSocket === undefined ? forbiddenAddress(connected.remoteAddress ?? '') : undefined;
-          if (reason === undefined) settle(undefined, connected);
-          else settle(forbidden(reason));
-        }),
-      );
-      let reached = httpSocket !== undefined;
-      socket?.once('connect', () => {
-        reached = true;
-      });
-      if (guarded && httpSocket === undefined) {
-        // Judged on every address of the answer, before a packet is sent to any of them.
-        socket?.on('lookup', (error: Error | null, address: string) => {
-          const reason = error === null ? forbiddenAddress(address) : undefined;
-          if (reason !== undefined) settle(forbidden(reason));
-        });
-      }
-    };
-    if (egressProxy === undefined) {
-      connect();
-      return;
-    }
-    socket = openTunnel(egressProxy, target, (error, tunnel) => {
-      if (tunnel === undefined) settle(connectError(error ?? new Error('no tunnel'), false));
-      else if (target.protocol === 'https:') connect(tunnel);
-      else settle(undefined, tunnel);
-    });
+    const attempt = new Connecting(options, open, target, callback);
+    attempt.start();
+    return () => attempt.settle(new ConnectError('upstream_connect', 'nobody waits for the connection any more'));
   };
 }
 
+/** One connection that is being opened. */
+class Connecting {
+  readonly #options: ConnectorOptions;
+  readonly #open: buildConnector.connector;
+  readonly #target: buildConnector.Options;
+  readonly #callback: buildConnector.Callback;
+  readonly #timer: NodeJS.Timeout | undefined;
+  #opening: { destroy(): unknown } | undefined;
+  #settled = false;
+
+  constructor(
+    options: ConnectorOptions,
+    open: buildConnector.connector,
+    target: buildConnector.Options,
+    callback: buildConnector.Callback,
+  ) {
+    this.#options = options;
+    this.#open = open;
+    this.#target = target;
+    this.#callback = callback;
+    const { connectMs } = options;
+    if (connectMs > 0) this.#timer = setTimeout(() => this.settle(timeoutError(connectMs)), connectMs);
+  }
+
+  start(): void {
+    const { allowPrivate, egressProxy } = this.#options;
+    const { hostname, protocol } = this.#target;
+    const reason = !allowPrivate && isIP(hostname) !== 0 ? forbiddenAddress(hostname) : undefined;
+    if (reason !== undefined) {
+      // In the next tick: undici expects its connector to answer later.
+      process.nextTick(() => this.settle(forbidden(reason)));
+    } else if (egressProxy === undefined) {
+      this.#connect(undefined);
+    } else {
+      this.#opening = openTunnel(egressProxy, this.#target, (error, tunnel) => {
+        if (tunnel === undefined) this.settle(connectError(error ?? new Error('no tunnel'), false));
+        else if (protocol !== 'https:') this.settle(undefined, tunnel);
+        else if (this.#settled) tunnel.destroy();
+        else this.#connect(tunnel);
+      });
+    }
+  }
+
+  /** Ends it with a connection or an error; only the first call counts, a connection that comes later is closed. */
+  settle(error: ConnectError | undefined, connected?: Socket): void {
+    if (this.#settled) {
+      connected?.destroy();
+      return;
+    }
+    this.#settled = true;
+    clearTimeout(this.#timer);
+    if (error === undefined && connected !== undefined) {
+      this.#callback(null, connected);
+      return;
+    }
+    this.#opening?.destroy();
+    this.#callback(error ?? new ConnectError('upstream_connect', 'no connection'), null);
+  }
+
+  /** DNS, TCP and TLS; through a tunnel (whose proxy is trusted and resolves names itself) TLS only. */
+  #connect(tunnel: Socket | undefined): void {
+    const guarded = !this.#options.allowPrivate && tunnel === undefined;
+    let reached = tunnel !== undefined;
+    const through = tunnel === undefined ? {} : { httpSocket: tunnel };
+    const opening = asSocket(
+      this.#open({ ...this.#target, ...through }, (error, connected) => {
+        if (error !== null) {
+          this.settle(connectError(error, this.#target.protocol === 'https:' && reached));
+          return;
+        }
+        const reason = guarded ? forbiddenAddress(connected.remoteAddress ?? '') : undefined;
+        if (reason === undefined) this.settle(undefined, connected);
+        else this.settle(forbidden(reason));
+      }),
+    );
+    this.#opening = opening;
+    opening.once('connect', () => {
+      reached = true;
+    });
+    if (!guarded) return;
+    // Judged on every address of the answer, before a packet is sent to any of them.
+    opening.on('lookup', (error: Error | null, address: string) => {
+      const reason = error === null ? forbiddenAddress(address) : undefined;
+      if (reason !== undefined) this.settle(forbidden(reason));
+    });
+  }
+}
+
 /** undici types the result of a connector as void, but it is the socket. */
-function asSocket(value: unknown): Socket | undefined {
-  return value as Socket | undefined;
+function asSocket(value: unknown): Socket {
+  return value as Socket;
 }
 
 function forbidden(reason: string): ConnectError {

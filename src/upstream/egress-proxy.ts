@@ -2,12 +2,12 @@
 import { request } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Opens a tunnel; calls back once. Returns the socket to the proxy's request, so that a deadline can destroy it. */
+/** Opens a tunnel; calls back once, unless what it returns was destroyed before. */
 export function openTunnel(
   proxy: URL,
   target: { hostname: string; port?: string; protocol: string },
   callback: (error: Error | undefined, tunnel: Socket | undefined) => void,
-): Socket | undefined {
+): { destroy(): unknown } {
   const port = target.port || (target.protocol === 'https:' ? '443' : '80');
   const host = target.hostname.includes(':') ? `[${target.hostname}]` : target.hostname;
   const authority = `${host}:${port}`;
@@ -40,7 +40,7 @@ export function openTunnel(
   });
   connect.once('error', (error) => callback(error, undefined));
   connect.end();
-  return connect.socket ?? undefined;
+  return connect;
 }
 
 /** Whether NO_PROXY (comma-separated hosts and domain suffixes, or `*`) exempts a host from the egress proxy. */

@@ -3,7 +3,9 @@
  * beyond the bound are refused here; a dispatch that fails synchronously would leave its client busy for ever, so the
  * client reports such a one as accepted.
  */
-import { type buildConnector, Client, type Dispatcher, Pool } from 'undici';
+import type { Socket } from 'node:net';
+import { Client, type Dispatcher, Pool } from 'undici';
+import type { Connector } from './connector.ts';
 
 /** What a connection tells the handler of a request. */
 export interface PooledHandler extends Dispatcher.DispatchHandler {
@@ -17,18 +19,56 @@ export interface PooledHandler extends Dispatcher.DispatchHandler {
 export class Connection extends Client {
   /** Whole responses that the present socket has brought. */
   served = 0;
+  readonly #link: Link;
 
-  constructor(origin: URL, options: Client.Options) {
-    super(origin, options);
+  constructor(origin: URL, options: Client.Options, connector: Connector) {
+    const link = new Link(connector);
+    super(origin, { ...options, connect: link.connect });
+    this.#link = link;
     this.on('disconnect', () => {
       this.served = 0;
     });
+  }
+
+  /** Whether its socket has failed: a response that only its closing ends would otherwise pass for whole. */
+  get broken(): boolean {
+    return this.#link.socket?.errored != null;
   }
 
   override dispatch(options: Dispatcher.DispatchOptions, handler: PooledHandler): boolean {
     handler.connection = this;
     const ready = super.dispatch(options, handler);
     return ready || handler.failed;
+  }
+
+  /** The request that it was being opened for is gone: with nobody else waiting it is not opened at all. */
+  unwanted(): void {
+    if (!this.stats.connected && this.stats.pending <= 1) this.#link.giveUp();
+  }
+}
+
+/** What connects one client, and its present socket. */
+class Link {
+  socket: Socket | undefined;
+  readonly #connector: Connector;
+  #giveUp: (() => void) | undefined;
+
+  constructor(connector: Connector) {
+    this.#connector = connector;
+  }
+
+  readonly connect: Connector = (target, callback) => {
+    this.socket = undefined;
+    this.#giveUp = this.#connector(target, (...result) => {
+      this.#giveUp = undefined;
+      this.socket = result[1] ?? undefined;
+      callback(...result);
+    });
+    return this.#giveUp;
+  };
+
+  giveUp(): void {
+    this.#giveUp?.();
   }
 }
 
@@ -37,17 +77,25 @@ const keepAliveMs = 30_000;
 /** Closed so long before the server would close, against requests that cross with its FIN. */
 const keepAliveMarginMs = 2_000;
 
+/** Bounds of a pool. */
+export interface PoolOptions {
+  readonly connections: number;
+  readonly queue: number;
+  /** Milliseconds after which a connection takes no more requests, so that changes of DNS are picked up; 0: no limit. */
+  readonly max_age: number;
+}
+
 /** The pool of one upstream. */
 export class ConnectionPool {
   readonly #pool: Pool;
   readonly #most: number;
   #inFlight = 0;
 
-  constructor(origin: URL, connector: buildConnector.connector, options: { connections: number; queue: number }) {
+  constructor(origin: URL, connector: Connector, options: PoolOptions) {
     this.#most = options.connections + options.queue;
     this.#pool = new Pool(origin.origin, {
       connections: options.connections,
-      connect: connector,
+      ...(options.max_age > 0 ? { clientTtl: options.max_age } : {}),
       allowH2: false,
       pipelining: 1,
       // Our own timers are exact and know why; undici's are coarse and would kill slow models.
@@ -56,7 +104,7 @@ export class ConnectionPool {
       keepAliveTimeout: keepAliveMs,
       keepAliveTimeoutThreshold: keepAliveMarginMs,
       maxHeaderSize: 64 * 1024,
-      factory: (url: URL, clientOptions: object) => new Connection(url, clientOptions as Client.Options),
+      factory: (url: URL, clientOptions: object) => new Connection(url, clientOptions as Client.Options, connector),
     });
     // Errors of connections reach their requests; without a listener an emitter would throw.
     this.#pool.on('connectionError', () => undefined);

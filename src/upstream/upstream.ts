@@ -3,11 +3,10 @@ import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Duplex } from 'node:stream';
-import type { buildConnector } from 'undici';
 import type { UpstreamConfig } from '../config/schema.ts';
 import type { UpstreamInfo } from '../policy.ts';
 import type { Closable } from '../resources/shared.ts';
-import { createConnector } from './connector.ts';
+import { type Connector, createConnector } from './connector.ts';
 import { exemptFromProxy } from './egress-proxy.ts';
 import { ConnectionPool } from './pool.ts';
 
@@ -51,7 +50,7 @@ export class Upstream implements Closable {
   }
 }
 
-function handshakeAgent(url: URL, hostname: string, connector: buildConnector.connector): HttpAgent {
+function handshakeAgent(url: URL, hostname: string, connector: Connector): HttpAgent {
   const agent = url.protocol === 'https:' ? new HttpsAgent({ keepAlive: false }) : new HttpAgent({ keepAlive: false });
   agent.createConnection = (_options, callback) => {
     connector({ hostname, host: url.host, protocol: url.protocol, port: url.port }, (error, socket) => {

@@ -8,7 +8,7 @@ checkCases([
   ),
   after(
     'server: { dran: 5s }\n',
-    '6:11  server.dran  is not a known key; did you mean "drain"?; known keys: drain, max_header_bytes, max_peek_bytes, replay_bytes',
+    '6:11  server.dran  is not a known key; did you mean "drain"?; known keys: drain, max_header_bytes, max_headers, max_url_bytes, max_connections, header_timeout, request_timeout, client_stall, max_peek_bytes, replay_bytes, held_bytes, shed',
   ),
   options('plain', '{ x: 1 }', '8:13  policies[0].with.x  is not a known key; none is allowed here'),
   whole('routes: [{ path: /, upstream: a }]\n', '1:1  needs `upstreams`: Providers and model servers by name'),

@@ -79,8 +79,16 @@ test('the smallest configuration is whole: every default is filled in', () => {
   assert.deepEqual(config.server, {
     drain: 25_000,
     max_header_bytes: 16_384,
+    max_headers: 200,
+    max_url_bytes: 8192,
+    max_connections: 10_000,
+    header_timeout: 30_000,
+    request_timeout: 300_000,
+    client_stall: 120_000,
     max_peek_bytes: 8_388_608,
     replay_bytes: 262_144,
+    held_bytes: 67_108_864,
+    shed: { memory: 0.9 },
   });
   assert.deepEqual(config.redis, { url: '' });
   assert.deepEqual(config.telemetry.metrics.models, ['gpt-*', 'claude-*', 'gemini-*']);
@@ -88,7 +96,7 @@ test('the smallest configuration is whole: every default is filled in', () => {
     url: 'https://api.openai.com',
     dialect: 'none',
     timeouts: { connect: 5000, first_byte: 120_000, idle: 60_000, total: 1_800_000 },
-    pool: { connections: 512, queue: 1024 },
+    pool: { connections: 512, queue: 1024, max_age: 300_000 },
     allow_private: false,
     egress_proxy: '',
   });

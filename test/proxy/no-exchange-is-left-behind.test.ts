@@ -24,13 +24,14 @@ async function idle(proxy: Awaited<ReturnType<typeof startProxy>>): Promise<void
   assert.fail('an exchange is still active');
 }
 
-test('when a pipelining client dies, the requests behind the first one end too', async (t) => {
+test('when a pipelining client dies, the request that runs ends and those behind it never begin', async (t) => {
   const { upstream, proxy, client } = await start(t, '');
   await client.send(GET.repeat(12));
-  while (upstream.exchanges.length < 12) await upstream.nextExchange();
+  const exchange = await upstream.nextExchange();
   client.reset();
   await idle(proxy);
-  await Promise.all(upstream.exchanges.map((exchange) => exchange.closed));
+  await exchange.closed;
+  assert.equal(upstream.exchanges.length, 1);
 });
 
 test('an upstream that answers before it has read the body: the client reads it, and nothing stays', async (t) => {

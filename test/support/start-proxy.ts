@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { policies } from '../../policies/index.ts';
-import { type App, createApp } from '../../src/app.ts';
+import { type App, ConfigProblems, createApp } from '../../src/app.ts';
 import type { Policy } from '../../src/policy.ts';
 import { closeAfter, type Scope } from './close-after.ts';
 import { type LogLine, LogLines } from './log-lines.ts';
@@ -29,6 +29,8 @@ export interface Proxy {
   logged(matches: (line: LogLine) => boolean): Promise<LogLine>;
   /** The text of `/metrics`. */
   metrics(): Promise<string>;
+  /** Reloads with another configuration; throws when it is refused. */
+  reload(config: string | ProxyYamlOptions): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -37,11 +39,18 @@ export interface Proxy {
  * ones; closed after the test. Throws `ConfigProblems` when the configuration is bad.
  */
 export async function startProxy(config: string | ProxyYamlOptions, options: StartProxyOptions = {}): Promise<Proxy> {
-  const yaml = typeof config === 'string' ? config : proxyYaml(config);
+  let yaml = textOf(config);
   const registry = new Map(policies);
   for (const policy of options.policies ?? []) registry.set(policy.name, policy);
   const log = new LogLines();
-  const app = await createApp({ yaml, policies: registry, env: { ...options.env }, log: { destination: log } });
+  const app = await createApp({
+    get yaml() {
+      return yaml;
+    },
+    policies: registry,
+    env: { ...options.env },
+    log: { destination: log },
+  });
   const close = () => app.close({ drainMs: 0 });
   closeAfter(options.t, close);
   await app.listen();
@@ -53,8 +62,17 @@ export async function startProxy(config: string | ProxyYamlOptions, options: Sta
     logs: log.lines,
     logged: (matches) => log.waitFor(matches),
     metrics: async () => (await fetch(`${adminUrl}/metrics`)).text(),
+    reload: async (next) => {
+      yaml = textOf(next);
+      const { ok, problems } = await app.reload();
+      if (!ok) throw new ConfigProblems(problems);
+    },
     close,
   };
+}
+
+function textOf(config: string | ProxyYamlOptions): string {
+  return typeof config === 'string' ? config : proxyYaml(config);
 }
 
 function urlOf(address: AddressInfo | undefined): string {

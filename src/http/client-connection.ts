@@ -1,0 +1,73 @@
+/**
+ * Requests of one client connection, one after the other: pipelined ones wait until those before them are answered, so that
+ * a connection cannot run any number of exchanges, whose answers would lie in memory until their turn.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** A request that has come in. */
+export interface Waiting {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  /** How it came: as it is, with `Expect: 100-continue`, or with another expectation. */
+  readonly kind: 'plain' | 'continue' | 'expectation';
+}
+
+/** Who serves requests. */
+export interface RequestServer {
+  serve(request: Waiting): void;
+  /** Answers one that is too many. */
+  refuse(request: Waiting): void;
+}
+
+/** Most requests that wait behind the one that is served. */
+const mostWaiting = 64;
+
+/** See the module. */
+export class ClientConnection {
+  readonly #server: RequestServer;
+  readonly #waiting: Waiting[] = [];
+  #current: Waiting | undefined;
+
+  constructor(server: RequestServer) {
+    this.#server = server;
+  }
+
+  /** Whether an answer is still owed. */
+  get busy(): boolean {
+    return this.#current !== undefined;
+  }
+
+  /** Whether an answer to what comes in now could be told from one that is owed or has been begun. */
+  get answerable(): boolean {
+    const current = this.#current;
+    return current === undefined || (!current.req.complete && !current.res.headersSent);
+  }
+
+  /** Serves a request now, or when those before it are answered. */
+  take(request: Waiting): void {
+    if (this.#current === undefined) {
+      this.#begin(request);
+    } else if (this.#waiting.length < mostWaiting) {
+      this.#waiting.push(request);
+    } else {
+      this.#server.refuse(request);
+    }
+  }
+
+  #begin(request: Waiting): void {
+    this.#current = request;
+    request.res.once('close', () => this.#next());
+    // A tick later a small body, which came in the same read, lies ready: it is sent on whole and can be replayed.
+    process.nextTick(serve, this.#server, request);
+  }
+
+  #next(): void {
+    this.#current = undefined;
+    const request = this.#waiting.shift();
+    if (request !== undefined && !request.req.socket.destroyed) this.#begin(request);
+  }
+}
+
+function serve(server: RequestServer, request: Waiting): void {
+  server.serve(request);
+}

@@ -1,0 +1,26 @@
+/** Answers on a bare socket what is no request for the pipeline, and closes it. */
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { catalogue, type ProblemCode, problem } from '../errors.ts';
+import { renderReply } from './reply.ts';
+
+/** Writes the problem as a whole HTTP response and closes the connection. */
+export function refuseRaw(socket: Duplex, code: ProblemCode): void {
+  if (!socket.writable || socket.destroyed) {
+    socket.destroy();
+    return;
+  }
+  const { status } = catalogue[code];
+  const { headers, body } = renderReply(problem(code), { requestId: 'none', dialect: 'none', policy: undefined });
+  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, 'connection: close'];
+  for (const [name, value] of headers.entries()) lines.push(`${name}: ${value}`);
+  socket.on('error', () => undefined);
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${body.toString()}`, () => socket.destroy());
+}
+
+/** What went wrong, by the code of Node's parser. */
+export function codeOfParserError(error: NodeJS.ErrnoException): ProblemCode {
+  if (error.code === 'HPE_HEADER_OVERFLOW') return 'headers_too_large';
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'request_timeout';
+  return 'bad_request';
+}

@@ -1,0 +1,64 @@
+/** How near the process is to its memory limit: the cgroup's (the container's) or, when that is nearer, V8's heap limit. */
+import { getHeapStatistics } from 'node:v8';
+import type { PolicyLogger } from '../policy.ts';
+import { collectGarbage } from './garbage.ts';
+
+const everyMs = 100;
+/** Below the threshold by so much, it is over: without a margin it would flutter. */
+const margin = 0.03;
+/** While memory is scarce, garbage is collected so often at most: what has been freed must count as free. */
+const collectEveryMs = 5_000;
+
+/** Samples memory until it is closed. */
+export class MemoryPressure {
+  /** Used share of the limit, from 0 to 1. */
+  ratio = 0;
+  /** Whether new work should be refused. */
+  high = false;
+  /** Share from which it is (`server.shed.memory`); follows reloads. */
+  threshold: number;
+  readonly #log: PolicyLogger;
+  readonly #limit: number;
+  readonly #timer: NodeJS.Timeout;
+  #collectedAt = Number.NEGATIVE_INFINITY;
+
+  /** @param limit bytes that the process may have; by default what the cgroup allows, else no limit but the heap's */
+  constructor(threshold: number, log: PolicyLogger, limit = cgroupLimit()) {
+    this.threshold = threshold;
+    this.#log = log;
+    this.#limit = limit;
+    this.#timer = setInterval(() => this.#sample(), everyMs).unref();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #sample(): void {
+    this.ratio = this.#used();
+    if (this.threshold < 1 && this.ratio >= this.threshold && performance.now() - this.#collectedAt > collectEveryMs) {
+      this.#collectedAt = performance.now();
+      collectGarbage();
+      this.ratio = this.#used();
+    }
+    const high = this.threshold < 1 && this.ratio >= this.threshold - (this.high ? margin : 0);
+    if (high === this.high) return;
+    this.high = high;
+    const fields = { ratio: Math.round(this.ratio * 1000) / 1000, threshold: this.threshold };
+    if (high) this.#log.warn(fields, 'memory is scarce: new requests are refused until it is not');
+    else this.#log.info(fields, 'memory is no longer scarce');
+  }
+
+  #used(): number {
+    const heap = getHeapStatistics();
+    // Heap pages that hold nothing are used again before new ones are taken.
+    const empty = Math.max(0, heap.total_physical_size - heap.used_heap_size);
+    return Math.max((process.memoryUsage.rss() - empty) / this.#limit, heap.used_heap_size / heap.heap_size_limit);
+  }
+}
+
+/** Bytes; Infinity when there is no cgroup limit (Node then reports none, or more than the machine has). */
+function cgroupLimit(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 && limit < 2 ** 50 ? limit : Number.POSITIVE_INFINITY;
+}

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MemoryPressure } from '../../src/resources/memory-pressure.ts';
+import { connectRaw } from '../support/raw-client.ts';
+import { startRawUpstream } from '../support/raw-upstream.ts';
+import { startProxy } from '../support/start-proxy.ts';
+
+const GET = 'GET /openai/x HTTP/1.1\r\nhost: x\r\n\r\n';
+const HEAD = 'HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n';
+
+test('above the threshold new requests get 503 overloaded with Retry-After, and running ones go on', async (t) => {
+  const upstream = await startRawUpstream((exchange) => void exchange.write(HEAD), { t });
+  const config = (memory: string) => ({ upstream: upstream.url, extra: { server: { shed: { memory } } } });
+  const proxy = await startProxy(config('100%'), { t });
+
+  const running = await connectRaw(proxy.url);
+  await running.send(GET);
+  const exchange = await upstream.nextExchange();
+  await running.head();
+  // Whatever this process uses of its heap is more than this.
+  await proxy.reload(config('0.01%'));
+  await proxy.logged(({ msg }) => msg === 'memory is scarce: new requests are refused until it is not');
+  const refused = await fetch(`${proxy.url}/openai/x`);
+  assert.equal(refused.status, 503);
+  assert.equal(refused.headers.get('retry-after'), '1');
+  assert.equal(((await refused.json()) as { code: string }).code, 'overloaded');
+  assert.match(await proxy.metrics(), /sluice_memory_limit_ratio 0\.\d+/);
+  assert.equal((await fetch(`${proxy.adminUrl}/readyz`)).status, 200, 'the pod stays ready');
+
+  await exchange.write('done');
+  let body = '';
+  while (body.length < 4) body += String(await running.chunk());
+  assert.equal(body, 'done');
+
+  await proxy.reload(config('100%'));
+  await proxy.logged(({ msg }) => msg === 'memory is no longer scarce');
+  await running.send(GET);
+  assert.match((await running.head()).startLine, / 200 /);
+});
+
+test('the limit counts what is used, and garbage is collected before anybody is refused', async (t) => {
+  const said: string[] = [];
+  const log = {
+    info: (_: object, text: string) => void said.push(text),
+    warn: (_: object, text: string) => void said.push(text),
+    error() {},
+  };
+  let waste: Buffer[] = Array.from({ length: 300 }, () => Buffer.alloc(1024 * 1024, 1));
+  const pressure = new MemoryPressure(0.9, log, process.memoryUsage.rss() / 0.95);
+  t.after(() => pressure.close());
+  waste = [];
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.equal(waste.length, 0);
+  assert.equal(pressure.high, false, `at ${pressure.ratio} after a collection`);
+  assert.deepEqual(said, []);
+});
