@@ -268,6 +268,7 @@ class SluiceApp implements App {
 
   #renderMetrics(): Promise<string> {
     this.#metrics.redisState(this.limits.state());
+    this.#metrics.heldBodies(this.#held.total);
     this.#metrics.memoryRatio(this.#pressure.ratio);
     return this.#metrics.render();
   }

@@ -37,6 +37,9 @@ export function arrive(
   const { max_headers, max_url_bytes } = pipeline.config.server;
   if (headers.keys.length > max_headers) return refuse(problem('headers_too_large'));
   if ((req.url ?? '').length > max_url_bytes) return refuse(problem('uri_too_long'));
+  if (upgrade && method !== 'GET') {
+    return refuse(problem('method_not_allowed', { detail: 'A WebSocket handshake is a GET.' }));
+  }
   if (upgrade && hasBody(headers)) {
     return refuse(problem('bad_request', { detail: 'A WebSocket handshake has no body.' }));
   }

@@ -13,7 +13,7 @@ import { type Decision, runAttempt, runRequest } from '../pipeline/run.ts';
 import type { AttemptResult, OutcomeKind } from '../policy.ts';
 import { AttemptError, failureOf } from '../upstream/failures.ts';
 import type { Forwarder, Handshake } from '../upstream/forward.ts';
-import type { Upstream } from '../upstream/upstream.ts';
+import type { HandshakeConnection, Upstream } from '../upstream/upstream.ts';
 import { ClientResponse } from './client-response.ts';
 import { type Arrival, Context, type Core } from './context.ts';
 import { grouped, HandshakeAttempt } from './handshake.ts';
@@ -22,11 +22,14 @@ import { renderReply } from './reply.ts';
 
 /** Most bytes a client may send before its handshake is answered. */
 const earlyBytes = 64 * 1024;
+/** How long an upstream may take to read what the client sent last, once that has closed. */
+const farewellMs = 1_000;
 
 /** See the module. */
 export class UpgradeExchange extends Context implements Handshake {
   readonly #forwarder: Forwarder;
   readonly #socket: Socket;
+  readonly connection: HandshakeConnection;
   #early: Buffer[];
   #earlySize = 0;
   #ending: OutcomeKind = 'client_abort';
@@ -41,16 +44,18 @@ export class UpgradeExchange extends Context implements Handshake {
     super(core, arrival);
     this.#forwarder = forwarder;
     this.#socket = socket;
+    this.connection = arrival.route.upstream.handshake();
     this.#early = head.length > 0 ? [head] : [];
     socket.on('error', () => undefined);
     socket.on('close', () => this.#closed());
-    // Read on while policies wait: a paused socket does not tell that its client has left.
+    // Read on until the handshake is answered: a paused socket does not tell that its client has left.
     socket.on('data', this.#onEarly);
     socket.on('end', this.#onEarlyEnd);
   }
 
   /** Runs it. Never throws. */
   start(): void {
+    if (this.shed()) return;
     Promise.resolve(runRequest(this.pipeline.steps, this))
       .then((decision) => decision ?? this.#prepare())
       .then((decision) => {
@@ -128,21 +133,23 @@ export class UpgradeExchange extends Context implements Handshake {
     if (attempt === undefined) return;
     this.phase = 'first_byte';
     this.observer.attemptStarted(attempt);
-    this.#stopEarly();
     const { req } = this;
     req.url = this.routed.upstream.basePath + this.out.path + this.out.query;
     const headers = grouped(attempt.headers);
     headers.connection = 'Upgrade';
     headers.upgrade = 'websocket';
     req.headers = headers;
-    this.#forwarder.ws(req, this.#socket, Buffer.concat(this.#early), this);
-    this.#early = [];
+    this.#forwarder.ws(req, this.#socket, this);
   }
 
   /** Runs before http-proxy-3 writes the 101: edits the headers it will write. */
   #switched(response: IncomingMessage, peer: Duplex): void {
     this.#peer = peer;
     this.#clearTimers();
+    this.#stopEarly();
+    // http-proxy-3 relays from here on: what has come early goes first.
+    if (this.#early.length > 0) this.#socket.unshift(Buffer.concat(this.#early));
+    this.#early = [];
     const headers = inboundHeaders(response.rawHeaders);
     this.observer.attemptAnswered(this.#attempt as HandshakeAttempt, 101);
     this.#tellHooks({ kind: 'response', status: 101, headers });
@@ -192,7 +199,7 @@ export class UpgradeExchange extends Context implements Handshake {
   #reply(decision: Decision, ending: OutcomeKind): void {
     this.stopped = true;
     this.#clearTimers();
-    this.#request?.destroy();
+    this.#giveUp();
     this.#stopEarly();
     this.blame(decision);
     this.#ending = ending;
@@ -215,15 +222,26 @@ export class UpgradeExchange extends Context implements Handshake {
 
   #closed(): void {
     this.#clearTimers();
-    this.#request?.destroy();
-    // What the client sent last (a close frame) still goes out.
-    if (this.#peer !== undefined && 'destroySoon' in this.#peer) (this.#peer as Socket).destroySoon();
+    this.#giveUp();
+    if (this.#peer !== undefined) this.#farewell(this.#peer);
     if (this.phase === 'stream') {
       this.bytesOut = this.#socket.bytesWritten;
       this.body.received = this.#socket.bytesRead;
     }
     this.#attemptEnded(this.status, this.#ending === 'client_abort' ? 'aborted' : undefined);
     this.finish(this.#ending);
+  }
+
+  #giveUp(): void {
+    this.connection.giveUp();
+    this.#request?.destroy();
+  }
+
+  /** What the client sent last (a close frame) still goes out, unless the upstream does not take it. */
+  #farewell(peer: Duplex): void {
+    peer.end();
+    const timer = setTimeout(() => peer.destroy(), this.#socket.errored === null ? farewellMs : 0);
+    peer.once('close', () => clearTimeout(timer));
   }
 
   /** A handshake is tried once: a wish for a retry is not granted. */
@@ -239,7 +257,7 @@ export class UpgradeExchange extends Context implements Handshake {
   }
 
   #timeout(error: AttemptError): void {
-    this.#request?.destroy();
+    this.#giveUp();
     this.#peer?.destroy();
     this.failed(error);
   }
@@ -247,12 +265,17 @@ export class UpgradeExchange extends Context implements Handshake {
   /** Neither side has sent anything for so long: half-open connections must not stay for ever. */
   #watchIdle(idle: number): void {
     let seen = -1;
-    const timer = setInterval(() => {
-      const now = this.#socket.bytesRead + this.#socket.bytesWritten;
-      if (now === seen) this.#timeout(new AttemptError('upstream_idle_timeout', `nothing sent for ${idle} ms`));
-      seen = now;
-    }, idle);
-    this.#timers.push(timer);
+    let since = 0;
+    const look = () => {
+      const bytes = this.#socket.bytesRead + this.#socket.bytesWritten;
+      if (bytes !== seen) {
+        seen = bytes;
+        since = performance.now();
+      } else if (performance.now() - since >= idle) {
+        this.#timeout(new AttemptError('upstream_idle_timeout', `nothing sent for ${idle} ms`));
+      }
+    };
+    this.#timers.push(setInterval(look, Math.max(1, idle / 8)));
   }
 
   #after(milliseconds: number, action: () => void): void {

@@ -42,6 +42,8 @@ export interface Metrics {
   clientAbort(phase: AbortPhase): void;
   /** Response bytes that an upstream sent and a client that left did not get. */
   readonly undelivered: Cell;
+  /** Bytes of request bodies in memory. */
+  heldBodies(bytes: number): void;
   /** Used share of the memory limit. */
   memoryRatio(ratio: number): void;
   redisState(state: keyof typeof REDIS_STATES): void;
@@ -106,6 +108,7 @@ export function createMetrics(): Metrics {
     'sluice_undelivered_bytes_total',
     'Response bytes that an upstream sent and a client that left did not get.',
   )();
+  const held = gauge(registry, 'sluice_held_body_bytes', 'Bytes of request bodies that are held in memory.')();
   const memory = gauge(registry, 'sluice_memory_limit_ratio', 'Used share of the memory limit (cgroup or heap).')();
   const redis = gauge(registry, 'sluice_redis_state', 'Redis: 0 not used, 1 answers, 2 degraded.')();
   const generation = gauge(registry, 'sluice_config_generation', 'Generation of the running configuration.')();
@@ -125,6 +128,7 @@ export function createMetrics(): Metrics {
     connections,
     clientAbort: (phase) => aborts({ phase }).inc(),
     undelivered,
+    heldBodies: (bytes) => held.set(bytes),
     memoryRatio: (ratio) => memory.set(ratio),
     redisState: (state) => redis.set(REDIS_STATES[state]),
     configGeneration: (value) => generation.set(value),

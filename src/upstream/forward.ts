@@ -7,7 +7,7 @@ import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ProxyServer, type ServerOptions } from 'http-proxy-3';
 import type { OutgoingMessage, UpstreamAttempt } from './attempt.ts';
-import type { Upstream } from './upstream.ts';
+import type { HandshakeConnection, Upstream } from './upstream.ts';
 
 /** What our pass finds among http-proxy-3's options. */
 interface PassOptions extends ServerOptions {
@@ -19,6 +19,7 @@ interface PassOptions extends ServerOptions {
 /** One WebSocket handshake on its way upstream. */
 export interface Handshake {
   readonly runtime: Upstream;
+  readonly connection: HandshakeConnection;
   /** Called with the request before it is sent. */
   started(request: ClientRequest): void;
   /** Called when the request or the upstream's socket fails. */
@@ -44,18 +45,19 @@ export class Forwarder {
   }
 
   /** Sends a WebSocket handshake; `req.url` and `req.headers` are what goes upstream. */
-  ws(req: IncomingMessage, socket: Duplex, head: Buffer, handshake: Handshake): void {
-    const { runtime } = handshake;
+  ws(req: IncomingMessage, socket: Duplex, handshake: Handshake): void {
     const options: PassOptions = {
-      target: runtime.target,
-      agent: runtime.agent,
+      target: handshake.runtime.target,
+      agent: handshake.connection.agent,
       changeOrigin: true,
       toProxy: true,
       handshake,
     };
-    this.#proxy.ws(req, socket as never, head, options, (error) => handshake.failed(error));
+    this.#proxy.ws(req, socket as never, noHead, options, (error) => handshake.failed(error));
   }
 }
+
+const noHead = Buffer.alloc(0);
 
 /** Ends http-proxy-3's list of passes: a truthy return says that the request has been taken care of. */
 function pass(_req: IncomingMessage, _res: ServerResponse, options: PassOptions): true {

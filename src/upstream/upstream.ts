@@ -21,8 +21,8 @@ export class Upstream implements Closable {
   readonly pool: ConnectionPool;
   readonly host: string;
   readonly port: number;
-  /** For WebSocket handshakes, which http-proxy-3 sends through node:http: one guarded connection each. */
-  readonly agent: HttpAgent;
+  readonly #url: URL;
+  readonly #connector: Connector;
 
   /** Throws when a TLS file cannot be read. */
   constructor(name: string, config: UpstreamConfig, env: Readonly<Record<string, string | undefined>>) {
@@ -34,32 +34,47 @@ export class Upstream implements Closable {
     this.host = url.hostname.replace(/^\[|\]$/g, '');
     this.port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
     const viaProxy = config.egress_proxy !== '' && !exemptFromProxy(this.host, env.NO_PROXY ?? env.no_proxy);
-    const connector = createConnector({
+    this.#url = url;
+    this.#connector = createConnector({
       connectMs: config.timeouts.connect,
       allowPrivate: config.allow_private,
       tls: readTls(config.tls),
       egressProxy: viaProxy ? new URL(config.egress_proxy) : undefined,
     });
-    this.pool = new ConnectionPool(this.target, connector, config.pool);
-    this.agent = handshakeAgent(url, this.host, connector);
+    this.pool = new ConnectionPool(this.target, this.#connector, config.pool);
   }
 
-  async close(): Promise<void> {
-    this.agent.destroy();
-    await this.pool.close();
+  /** For a WebSocket handshake, which http-proxy-3 sends through node:http: one guarded connection of its own. */
+  handshake(): HandshakeConnection {
+    return new HandshakeConnection(this.#url, this.host, this.#connector);
+  }
+
+  close(): Promise<void> {
+    return this.pool.close();
   }
 }
 
-function handshakeAgent(url: URL, hostname: string, connector: Connector): HttpAgent {
-  const agent = url.protocol === 'https:' ? new HttpsAgent({ keepAlive: false }) : new HttpAgent({ keepAlive: false });
-  agent.createConnection = (_options, callback) => {
-    connector({ hostname, host: url.host, protocol: url.protocol, port: url.port }, (error, socket) => {
+/** The connection of one handshake. */
+export class HandshakeConnection {
+  /** What node:http takes to open it. */
+  readonly agent: HttpAgent;
+  #giveUp: (() => void) | undefined;
+
+  constructor(url: URL, hostname: string, connector: Connector) {
+    const options = { keepAlive: false };
+    this.agent = url.protocol === 'https:' ? new HttpsAgent(options) : new HttpAgent(options);
+    this.agent.createConnection = (_options, callback) => {
+      const target = { hostname, host: url.host, protocol: url.protocol, port: url.port };
       // Node's types ask for a stream beside an error too, but nothing reads it.
-      callback?.(error, socket as Duplex);
-    });
-    return undefined;
-  };
-  return agent;
+      this.#giveUp = connector(target, (error, socket) => callback?.(error, socket as Duplex));
+      return undefined;
+    };
+  }
+
+  /** Stops opening it; what has been opened is closed by whoever uses it. */
+  giveUp(): void {
+    this.#giveUp?.();
+  }
 }
 
 function readTls(tls: UpstreamConfig['tls']): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
