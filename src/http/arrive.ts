@@ -40,8 +40,8 @@ export function arrive(
   if (upgrade && method !== 'GET') {
     return refuse(problem('method_not_allowed', { detail: 'A WebSocket handshake is a GET.' }));
   }
-  if (upgrade && hasBody(headers)) {
-    return refuse(problem('bad_request', { detail: 'A WebSocket handshake has no body.' }));
+  if (upgrade && handshakeFault(headers, req.httpVersion)) {
+    return refuse(problem('bad_request', { detail: 'A WebSocket handshake needs a Host and has no body.' }));
   }
   if (method === 'TRACE') return refuse(problem('method_not_allowed', { detail: 'TRACE is not forwarded.' }));
   if (headers.getAll('host').length > 1)
@@ -84,9 +84,13 @@ export function arrive(
   };
 }
 
-/** Bytes behind a handshake are WebSocket frames to some and a body to others: together they could smuggle. */
-function hasBody(headers: HeaderLines): boolean {
-  return headers.has('transfer-encoding') || (headers.get('content-length') ?? '0') !== '0';
+/**
+ * What Node checks of requests but not of upgrades: Host (RFC 9112 §3.2). And a body: bytes behind a handshake are
+ * WebSocket frames to some and a body to others, so together they could smuggle.
+ */
+function handshakeFault(headers: HeaderLines, version: string): boolean {
+  if (version === '1.1' && !headers.has('host')) return true;
+  return headers.has('transfer-encoding') || /[^0]/.test(headers.get('content-length') ?? '');
 }
 
 /** Whether the path, read segment by segment, never climbs out of the route's prefix. */

@@ -90,7 +90,8 @@ export class ProxyServer {
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       // Behind a request that is being served, or within a response that was begun, no answer can be told apart.
       if (this.#connections.get(socket)?.answerable === true) refuseRaw(socket, codeOfParserError(error));
-      else socket.destroy();
+      // A FIN could look like the end of what was begun.
+      else (socket as Socket).resetAndDestroy();
     });
     return server;
   }
