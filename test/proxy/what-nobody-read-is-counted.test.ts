@@ -19,6 +19,7 @@ test('a drained answer is read to its end, or to its bounds, and what it brought
     const exchange = await upstream.nextExchange();
     await client.head();
     client.destroy();
+    while (!/^sluice_connections 0$/m.test(await proxy.metrics()));
     return exchange;
   };
   const ends = () => proxy.logs.filter(({ msg }) => msg === 'exchange').length;
