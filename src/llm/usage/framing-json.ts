@@ -2,6 +2,7 @@
  * Reads a JSON body: one document, or an array whose elements are told one by one (Gemini streams such an array where
  * `alt=sse` was not asked for, and sends its errors in one).
  */
+import { usageBounds } from './bounds.ts';
 import { Payload, type PayloadSink } from './payload.ts';
 import { stringEnd } from './string-end.ts';
 
@@ -74,7 +75,7 @@ export class JsonFraming {
   }
 
   #element(chunk: Buffer, start: number, end: number): void {
-    if (this.#payload.empty) {
+    if (this.#payload.empty && end - start <= usageBounds.heldBytes) {
       this.#sink.small(chunk, start, end, '');
     } else {
       this.#payload.append(chunk, start, end);

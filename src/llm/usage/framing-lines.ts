@@ -3,6 +3,7 @@
  * event; several `data` lines are one, and the newline between them is white space to JSON, so it is left out) and lines of
  * JSON. An event that lies whole in one read is not copied.
  */
+import { usageBounds } from './bounds.ts';
 import { Payload, type PayloadSink } from './payload.ts';
 
 const lf = 0x0a;
@@ -112,7 +113,7 @@ export class LineFraming {
   }
 
   #data(chunk: Buffer, from: number, stop: number): void {
-    if (this.#payload.empty && this.#start === this.#end) {
+    if (this.#payload.empty && this.#start === this.#end && stop - from <= usageBounds.heldBytes) {
       this.#start = from;
       this.#end = stop;
     } else {

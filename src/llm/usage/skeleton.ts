@@ -209,27 +209,33 @@ export class JsonSkeleton {
     let i = from;
     while (i < end) {
       if (this.#skipString) {
-        i = stringEnd(bytes, i, end, this.#memory) + 1;
-        if (i > end) return end;
+        i = stringEnd(bytes, i, end, this.#memory);
+        if (i === end) return end;
+        i++;
         this.#skipString = false;
-        if (this.#skipDepth === 0) break;
+        if (this.#skipDepth === 0) return this.#skipped(i);
         continue;
       }
       const byte = bytes[i] as number;
-      if (this.#skipDepth === 0 && (byte === comma || byte === closeObject || byte === closeArray)) break;
+      const closes = byte === closeObject || byte === closeArray;
+      // A scalar ends where its container goes on.
+      if (this.#skipDepth === 0 && (closes || byte === comma)) return this.#skipped(i);
       i++;
       if (byte === quote) {
         this.#skipString = true;
         this.#memory.escaped = false;
       } else if (byte === openObject || byte === openArray) {
         this.#skipDepth++;
-      } else if ((byte === closeObject || byte === closeArray) && --this.#skipDepth === 0) {
-        break;
+      } else if (closes && --this.#skipDepth === 0) {
+        return this.#skipped(i);
       }
-      if (i === end) return end;
     }
+    return end;
+  }
+
+  #skipped(next: number): number {
     this.#state = 'after';
-    return i;
+    return next;
   }
 
   #put(byte: number): void {
