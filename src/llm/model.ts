@@ -24,10 +24,16 @@ export function mayNameModel(contentType: string | undefined): boolean {
 
 /** The top-level `model` of a JSON body; undefined when there is none. Of several members the last counts, as everywhere. */
 export function modelInBody(body: Buffer): string | undefined {
+  const model = jsonObject(body)?.model;
+  return typeof model === 'string' ? model : undefined;
+}
+
+/** The object that a body is; undefined when it is no JSON or none. */
+export function jsonObject(body: Buffer): Record<string, unknown> | undefined {
   try {
     const parsed: unknown = JSON.parse(body.toString('utf8'));
-    if (typeof parsed !== 'object' || parsed === null || !('model' in parsed)) return undefined;
-    return typeof parsed.model === 'string' ? parsed.model : undefined;
+    const isObject = typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed);
+    return isObject ? (parsed as Record<string, unknown>) : undefined;
   } catch {
     return undefined;
   }

@@ -23,6 +23,15 @@ export function geminiContent(answer: Answer, stream: boolean): WireAnswer {
   return { kind: 'stream', contentType: 'text/event-stream', events };
 }
 
+/** `:streamGenerateContent` without `alt=sse`: one JSON array whose elements come one by one. */
+export function geminiArray(answer: Answer): WireAnswer {
+  const streamed = geminiContent(answer, true);
+  if (streamed.kind === 'whole') return streamed;
+  const pieces = streamed.events.map((event) => JSON.stringify(JSON.parse(event.slice('data: '.length)), null, 2));
+  const events = pieces.map((piece, index) => `${index === 0 ? '[' : ',\n'}${piece}`);
+  return { kind: 'stream', contentType: 'application/json; charset=UTF-8', events: [...events, ']\n'] };
+}
+
 const statuses: Readonly<Record<number, string>> = {
   400: 'INVALID_ARGUMENT',
   401: 'UNAUTHENTICATED',

@@ -8,7 +8,7 @@ export function openaiChat(answer: Answer, request: RequestJson): WireAnswer {
     const choices = [{ index: 0, message, logprobs: null, finish_reason: 'stop' }];
     return { kind: 'whole', body: { ...common, object: 'chat.completion', choices, usage: usageOf(answer) } };
   }
-  const withUsage = (request.stream_options as { include_usage?: unknown } | undefined)?.include_usage === true;
+  const withUsage = includesUsage(request);
   const chunk = (delta: object, finish_reason: string | null) =>
     sse({
       ...common,
@@ -24,6 +24,23 @@ export function openaiChat(answer: Answer, request: RequestJson): WireAnswer {
   if (withUsage) events.push(sse({ ...common, object: 'chat.completion.chunk', choices: [], usage: usageOf(answer) }));
   events.push('data: [DONE]\n\n');
   return { kind: 'stream', contentType: 'text/event-stream; charset=utf-8', events };
+}
+
+/** `/v1/completions`, the older API: `text` instead of messages. */
+export function openaiCompletions(answer: Answer, request: RequestJson): WireAnswer {
+  const common = { id: `cmpl-${answer.id}`, object: 'text_completion', created: answer.created, model: answer.model };
+  const choice = (text: string, finish_reason: string | null) => [{ text, index: 0, logprobs: null, finish_reason }];
+  if (request.stream !== true) {
+    return {
+      kind: 'whole',
+      body: { ...common, choices: choice(answer.tokens.join(''), 'stop'), usage: usageOf(answer) },
+    };
+  }
+  const events = answer.tokens.map((token) => sse({ ...common, choices: choice(token, null) }));
+  events.push(sse({ ...common, choices: choice('', 'stop') }));
+  if (includesUsage(request)) events.push(sse({ ...common, choices: [], usage: usageOf(answer) }));
+  events.push('data: [DONE]\n\n');
+  return { kind: 'stream', contentType: 'text/event-stream', events };
 }
 
 /** `/v1/embeddings`: floats, or base64 of little-endian float32 as the official client asks for. */
@@ -55,7 +72,12 @@ function errorKind(status: number): string {
   return status >= 500 ? 'server_error' : 'invalid_request_error';
 }
 
-function usageOf({ usage }: Answer): object {
+function includesUsage(request: RequestJson): boolean {
+  return (request.stream_options as { include_usage?: unknown } | undefined)?.include_usage === true;
+}
+
+/** The `usage` member as OpenAI and those who copy it have it. */
+export function usageOf({ usage }: Pick<Answer, 'usage'>): object {
   return {
     prompt_tokens: usage.input,
     completion_tokens: usage.output,
