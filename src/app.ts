@@ -12,6 +12,7 @@ import type { Config } from './config/schema.ts';
 import { type AppOptions, build, ConfigProblems, load, warnOfRestart } from './configured.ts';
 import type { Core } from './http/context.ts';
 import { HeldBytes } from './http/held-bytes.ts';
+import type { Observer } from './http/observer.ts';
 import { ProxyServer } from './http/server.ts';
 import { createLimitStore } from './limits/create.ts';
 import type { ManagedLimitStore } from './limits/store.ts';
@@ -70,6 +71,7 @@ class SluiceApp implements App {
   readonly #pressure: MemoryPressure;
   #loaded: Loaded;
   #live: LivePipeline | undefined;
+  #observer: Observer | undefined;
   #server: ProxyServer | undefined;
   #admin: Admin | undefined;
   #limits: ManagedLimitStore | undefined;
@@ -114,9 +116,10 @@ class SluiceApp implements App {
       await this.#closeAll();
       throw error;
     }
+    this.#observer = createObserver({ log: this.log, metrics: this.#metrics, tracing: this.tracing });
     const core: Core = {
       live: this.#live,
-      observer: createObserver({ log: this.log, metrics: this.#metrics, tracing: this.tracing }),
+      observer: this.#observer,
       log: this.log,
       via: `sluice-${randomBytes(4).toString('hex')}`,
       active: this.#active,
@@ -244,6 +247,7 @@ class SluiceApp implements App {
     await this.#live?.close();
     await this.#admin?.close();
     await this.#limits?.close();
+    await this.#observer?.settled();
     await this.tracing?.close();
     this.#pressure.close();
     this.#metrics.close();

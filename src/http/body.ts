@@ -67,6 +67,11 @@ export class Body implements RequestBody {
     return this.#retained;
   }
 
+  /** All of it, where it is here and still held. */
+  get whole(): Buffer | undefined {
+    return this.#complete && this.#retained && this.#held > 0 ? this.#whole() : undefined;
+  }
+
   /** Whether the client has sent all of it. */
   get complete(): boolean {
     return this.#complete;

@@ -24,6 +24,7 @@ import { Body } from './body.ts';
 import type { HeaderLines, HeaderList } from './headers.ts';
 import type { HeldBytes } from './held-bytes.ts';
 import type { ExchangeObserver, Observer, Phase, Truncation } from './observer.ts';
+import { Reading } from './reading.ts';
 
 /** What exchanges share; one per app. */
 export interface Core {
@@ -79,6 +80,9 @@ export abstract class Context implements Subject {
   protected attempts = 0;
   /** Bytes that an upstream sent and that the client never got. */
   protected undelivered = 0;
+  protected overheadMs: number | undefined;
+  /** Undefined where usage is not read. */
+  protected readonly reading: Reading | undefined;
   protected truncated: Truncation | undefined;
   /** Set when Sluice has answered or cut the exchange itself. */
   protected stopped = false;
@@ -99,6 +103,8 @@ export abstract class Context implements Subject {
     this.client = { ip: arrival.clientIp };
     const { replay_bytes: replay, max_peek_bytes: ahead } = arrival.pipeline.config.server;
     this.body = new Body(arrival.req, this, { replay, ahead, held: core.held });
+    const { telemetry } = arrival.pipeline.config;
+    if (telemetry.usage === 'auto' && this.dialect !== 'none') this.reading = new Reading(this.dialect, this.out.path);
     core.active.add(this);
     this.observer = core.observer.begin(this, arrival.route);
   }
@@ -237,6 +243,9 @@ export abstract class Context implements Subject {
       attempts: this.attempts,
       truncated: this.truncated,
       undelivered: this.undelivered,
+      overheadMs: this.overheadMs,
+      usage: this.reading?.usage,
+      facts: this.reading?.facts,
     });
     this.core.live.release(this.pipeline);
   }

@@ -5,38 +5,44 @@
 import type { ServerResponse } from 'node:http';
 import { type Failure, type Problem, problem } from '../errors.ts';
 import { dialects } from '../llm/dialects.ts';
-import { tellAttemptHooks } from '../pipeline/attempt-hooks.ts';
 import { type Decision, runAttempt, runRequest } from '../pipeline/run.ts';
-import type { AttemptResult, OutcomeKind } from '../policy.ts';
+import type { OutcomeKind } from '../policy.ts';
 import { type AttemptOwner, UpstreamAttempt } from '../upstream/attempt.ts';
+import { failureProblem } from '../upstream/failures.ts';
 import type { Forwarder } from '../upstream/forward.ts';
 import { ClientResponse } from './client-response.ts';
 import { type Arrival, Context, type Core } from './context.ts';
+import { Drain } from './drain.ts';
 import type { HeaderList } from './headers.ts';
 import { spendHop } from './hygiene.ts';
 import { linger } from './linger.ts';
+import { isStream } from './reading.ts';
 import { errorFacts, renderReply } from './reply.ts';
+import { Retries } from './retries.ts';
 
-/** Most attempts of one exchange, whatever its policies ask for. */
-const mostAttempts = 10;
+/** Of so many chunks of an answer the delay of one is measured. */
+const delaySample = 64;
 
 /** See the module. */
 export class HttpExchange extends Context implements AttemptOwner {
   readonly #response: ClientResponse;
   readonly #res: ServerResponse;
   readonly #forwarder: Forwarder;
+  readonly #retries: Retries;
   #expectsContinue: boolean;
   #attempt: UpstreamAttempt | undefined;
-  #staleRetried = false;
+  #firstDispatchAt: number | undefined;
+  #chunks = 0;
   /** How the exchange ends once the client's side is closed. */
   #ending: OutcomeKind = 'complete';
-  #drain: { timer: NodeJS.Timeout; bytesLeft: number } | undefined;
+  #drain: Drain | undefined;
 
   constructor(core: Core, forwarder: Forwarder, arrival: Arrival, res: ServerResponse, expectsContinue: boolean) {
     super(core, arrival);
     this.#forwarder = forwarder;
     this.#res = res;
     this.#response = new ClientResponse(res, this);
+    this.#retries = new Retries(this.body, core.log, this.id);
     this.#expectsContinue = expectsContinue;
     res.on('close', () => this.#closed());
   }
@@ -87,22 +93,25 @@ export class HttpExchange extends Context implements AttemptOwner {
 
   attemptHead(attempt: UpstreamAttempt, status: number, statusText: string, headers: HeaderList): void {
     this.observer.attemptAnswered(attempt, status);
-    if (this.#wantsRetry(attempt, { kind: 'response', status, headers })) {
+    if (this.#retries.granted(attempt, { kind: 'response', status, headers })) {
       attempt.abort('another attempt follows');
       this.observer.attemptEnded(attempt, status, undefined);
       this.#nextAttempt();
       return;
     }
     this.phase = 'stream';
+    this.reading?.request(this.in.headers, this.body.whole);
     this.body.release();
+    this.reading?.begin(status, headers);
     // Our retries are spent; the SDK must not multiply them.
     if (attempt.number > 1 && status >= 400 && !headers.has('x-should-retry')) headers.set('x-should-retry', 'false');
     this.runResponseStart({ status, fromUpstream: true, headers });
     headers.set('x-sluice-request-id', this.id);
     this.status = status;
-    this.ttfbMs = performance.now() - this.startedAt;
     try {
       this.#response.writeHead(status, statusText, headers);
+      this.#timeHead(attempt);
+      if (isStream(headers.get('content-type'))) this.observer.streaming();
     } catch (error) {
       this.#stopAttempt();
       this.#fail({ code: 'upstream_protocol', message: 'an illegal header', safeToRetry: false, cause: error });
@@ -113,19 +122,24 @@ export class HttpExchange extends Context implements AttemptOwner {
     this.bytesOut += chunk.length;
     if (this.#drain !== undefined) {
       this.undelivered += chunk.length;
+      this.reading?.push(chunk);
       this.runChunk(chunk);
-      this.#drain.bytesLeft -= chunk.length;
-      if (this.#drain.bytesLeft < 0) this.#drained();
+      this.#drain.take(chunk.length);
       return true;
     }
+    // A sample of the delays: two looks at the clock for each chunk would cost more than they tell.
+    const from = this.#chunks++ % delaySample === 0 ? performance.now() : 0;
     const ready = this.#response.write(chunk);
+    if (from > 0) this.observer.chunkDelay(performance.now() - from);
+    this.reading?.push(chunk);
     this.runChunk(chunk);
     if (!ready) this.#response.onceDrained(() => attempt.resume());
     return ready;
   }
 
   attemptEnd(attempt: UpstreamAttempt, trailers: string[]): void {
-    this.observer.attemptEnded(attempt, this.status, undefined);
+    this.reading?.end(true);
+    this.observer.attemptEnded(attempt, this.status, undefined, this.reading);
     this.#attempt = undefined;
     if (this.#drain !== undefined) {
       this.#drained();
@@ -137,15 +151,16 @@ export class HttpExchange extends Context implements AttemptOwner {
   }
 
   attemptFailed(attempt: UpstreamAttempt, failure: Failure): void {
-    this.observer.attemptEnded(attempt, 0, failure.code);
+    this.reading?.end(false);
+    this.observer.attemptEnded(attempt, 0, failure.code, this.reading);
     this.#attempt = undefined;
     if (this.#drain !== undefined) {
       this.truncated = 'body';
       this.#drained();
     } else if (this.#response.headSent) {
       this.truncated = this.bytesOut === 0 ? 'head' : 'body';
-      this.#cut(problem(failure.code, { detail: this.#detail(failure), cause: failure.cause }), 'upstream_abort');
-    } else if (this.#wantsRetry(attempt, { kind: 'failure', failure }) || this.#isStale(failure)) {
+      this.#cut(failureProblem(failure, this.upstream.name), 'upstream_abort');
+    } else if (this.#retries.granted(attempt, { kind: 'failure', failure }) || this.#retries.stale(attempt, failure)) {
       this.#nextAttempt();
     } else {
       this.#fail(failure);
@@ -180,35 +195,25 @@ export class HttpExchange extends Context implements AttemptOwner {
     const target = this.out.path + this.out.query;
     const body = this.body.forward();
     // Reading what lies there may have shown that it is too large: then this has been answered.
-    if (!this.over) this.#forwarder.web(this.req, this.#res, attempt, { method: this.in.method, target, body });
+    if (this.over) return;
+    this.#forwarder.web(this.req, this.#res, attempt, { method: this.in.method, target, body });
+    this.#firstDispatchAt ??= attempt.dispatchedAt;
+    // Behind what has been written; a body that is still coming is looked at when the answer begins.
+    if (attempt.number === 1 && Buffer.isBuffer(body)) this.reading?.request(this.in.headers, body);
   }
 
-  /** Grants a retry while the body is held and attempts remain. */
-  #wantsRetry(attempt: UpstreamAttempt, result: AttemptResult): boolean {
-    return tellAttemptHooks(attempt.hooks, result, this.log, this.id) && this.#mayRetry();
-  }
-
-  /** A kept-alive connection that the upstream had closed meanwhile: nothing was processed, once more is safe. */
-  #isStale(failure: Failure): boolean {
-    if (!failure.safeToRetry || this.#staleRetried || !this.#mayRetry()) return false;
-    this.#staleRetried = true;
-    return true;
-  }
-
-  #mayRetry(): boolean {
-    return this.body.replayable && this.attempts < mostAttempts && !this.over;
+  /** What of the time to the first byte was our own. */
+  #timeHead({ answeredAt }: UpstreamAttempt): void {
+    const now = performance.now();
+    this.ttfbMs = now - this.startedAt;
+    if (answeredAt === undefined || this.#firstDispatchAt === undefined) return;
+    this.overheadMs = this.#firstDispatchAt - this.startedAt + (now - answeredAt);
   }
 
   /** Answers in the upstream's place. */
   #fail(failure: Failure): void {
     if (this.over) return;
-    const retryAfterMs = failure.code === 'upstream_busy' ? { retryAfterMs: 1000 } : {};
-    const reply = problem(failure.code, { detail: this.#detail(failure), cause: failure.cause, ...retryAfterMs });
-    this.#reply({ reply, policy: undefined }, 'failed');
-  }
-
-  #detail(failure: Failure): string {
-    return `Upstream "${this.upstream.name}": ${failure.message}.`;
+    this.#reply({ reply: failureProblem(failure, this.upstream.name), policy: undefined }, 'failed');
   }
 
   #reply(decision: Decision, ending: OutcomeKind): void {
@@ -250,7 +255,7 @@ export class HttpExchange extends Context implements AttemptOwner {
     this.undelivered += this.#response.pending;
     const { drain } = this.routed;
     if (drain !== undefined && this.phase === 'stream' && this.#attempt !== undefined) {
-      this.#drain = { bytesLeft: drain.maxBytes, timer: setTimeout(() => this.#drained(), drain.maxMs) };
+      this.#drain = new Drain(drain, () => this.#drained());
       this.#attempt.resume();
       return;
     }
@@ -260,7 +265,7 @@ export class HttpExchange extends Context implements AttemptOwner {
   }
 
   #drained(): void {
-    clearTimeout(this.#drain?.timer);
+    this.#drain?.end();
     this.#stopAttempt();
     this.finish('client_abort');
   }
@@ -270,7 +275,8 @@ export class HttpExchange extends Context implements AttemptOwner {
     this.#attempt = undefined;
     if (attempt === undefined || attempt.over) return;
     attempt.abort('the exchange has ended');
-    this.observer.attemptEnded(attempt, attempt.answered ? this.status : 0, 'aborted');
+    this.reading?.end(false);
+    this.observer.attemptEnded(attempt, attempt.answered ? this.status : 0, 'aborted', this.reading);
   }
 
   /** While a policy waits, the body is read on: else Node would not notice that the client has left. */

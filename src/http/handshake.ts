@@ -11,6 +11,10 @@ export class HandshakeAttempt implements RunningAttempt, ObservedAttempt {
   readonly hooks: AttemptHooks[] = [];
   readonly runtime: Upstream;
   readonly headers: HeaderList;
+  dispatchedAt: number | undefined;
+  sentAt: number | undefined;
+  answeredAt: number | undefined;
+  timings: undefined;
   constructor(runtime: Upstream, headers: HeaderList) {
     this.runtime = runtime;
     this.headers = headers;

@@ -1,10 +1,14 @@
 /** What an exchange tells to metrics, traces and logs. The telemetry behind it is chosen when the app is made. */
 import type { ProblemCode } from '../errors.ts';
+import type { RequestFacts } from '../llm/request-facts.ts';
+import type { UsageReport } from '../llm/usage.ts';
 import type { Route } from '../pipeline/routes.ts';
-import type { OutcomeKind } from '../policy.ts';
+import type { MaybePromise, OutcomeKind } from '../policy.ts';
+import type { ConnectTimings } from '../upstream/connector.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Context } from './context.ts';
 import type { HeaderList } from './headers.ts';
+import type { Reading } from './reading.ts';
 
 /** Where an exchange stood: judged by policies, waiting for a connection, for the first byte, or streaming. */
 export type Phase = 'policy' | 'connect' | 'first_byte' | 'stream';
@@ -20,6 +24,15 @@ export interface ObservedAttempt {
   readonly number: number;
   readonly runtime: Upstream;
   readonly headers: HeaderList;
+  /**
+   * When it was handed to the pool, when its head was written (until then it waited for a connection), and when the
+   * response's head came, in milliseconds of `performance.now()`.
+   */
+  readonly dispatchedAt: number | undefined;
+  readonly sentAt: number | undefined;
+  readonly answeredAt: number | undefined;
+  /** How long the connection that was opened for it took; undefined when there was one. */
+  readonly timings: ConnectTimings | undefined;
 }
 
 /** A request that was refused before it became an exchange. */
@@ -51,6 +64,14 @@ export interface ExchangeRecord {
   readonly truncated: Truncation | undefined;
   /** Response bytes that the upstream sent and the client, having left, did not get. */
   readonly undelivered: number;
+  /**
+   * What Sluice itself took of the time to the first byte, in milliseconds: from the request's headers to the attempt's
+   * hand-over to the pool, and from the upstream's head to the client's. Undefined when nothing came back.
+   */
+  readonly overheadMs: number | undefined;
+  /** What the answer used, where it was read; a promise while its last bytes are being decoded. */
+  readonly usage: MaybePromise<UsageReport> | undefined;
+  readonly facts: RequestFacts | undefined;
 }
 
 /** One exchange under observation. */
@@ -60,7 +81,16 @@ export interface ExchangeObserver {
   /** The head of its response has come. */
   attemptAnswered(attempt: ObservedAttempt, status: number): void;
   /** It has ended: with a status, or with a failure's code, or aborted by us. */
-  attemptEnded(attempt: ObservedAttempt, status: number, error: ProblemCode | 'aborted' | undefined): void;
+  attemptEnded(
+    attempt: ObservedAttempt,
+    status: number,
+    error: ProblemCode | 'aborted' | undefined,
+    reading?: Reading,
+  ): void;
+  /** The client has been sent the head of a response that streams; it ends with the exchange. */
+  streaming(): void;
+  /** A sampled chunk took so long from the upstream's socket to the client's, in milliseconds. */
+  chunkDelay(milliseconds: number): void;
   judged(policy: string, decision: string, milliseconds: number, enforced: boolean): void;
   ended(record: ExchangeRecord): void;
 }
@@ -72,4 +102,6 @@ export interface Observer {
   refused(record: RefusedRecord): void;
   /** A client's connection was opened or closed. */
   connection(change: 1 | -1): void;
+  /** Resolves when everything that has ended is recorded too. */
+  settled(): Promise<void>;
 }

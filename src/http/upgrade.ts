@@ -11,7 +11,7 @@ import { type Problem, problem } from '../errors.ts';
 import { tellAttemptHooks } from '../pipeline/attempt-hooks.ts';
 import { type Decision, runAttempt, runRequest } from '../pipeline/run.ts';
 import type { AttemptResult, OutcomeKind } from '../policy.ts';
-import { AttemptError, failureOf } from '../upstream/failures.ts';
+import { AttemptError, failureOf, failureProblem } from '../upstream/failures.ts';
 import type { Forwarder, Handshake } from '../upstream/forward.ts';
 import type { HandshakeConnection, Upstream } from '../upstream/upstream.ts';
 import { ClientResponse } from './client-response.ts';
@@ -107,10 +107,7 @@ export class UpgradeExchange extends Context implements Handshake {
     const failure = failureOf(error, false);
     this.#tellHooks({ kind: 'failure', failure });
     this.#attemptEnded(0, failure.code);
-    const reason = problem(failure.code, {
-      detail: `Upstream "${this.upstream.name}": ${failure.message}.`,
-      cause: error,
-    });
+    const reason = failureProblem(failure, this.upstream.name);
     if (this.phase !== 'stream') {
       this.#reply({ reply: reason, policy: undefined }, 'failed');
       return;

@@ -9,13 +9,14 @@ import {
   type UpstreamMetrics,
   UpstreamRecorder,
 } from './recorders.ts';
-import { type Cell, counter, gauge, histogram } from './series.ts';
+import { type Cell, counter, type Distribution, gauge, histogram } from './series.ts';
 
 export type { RouteMetrics, UpstreamMetrics } from './recorders.ts';
 
 /** Seconds; language models answer within milliseconds or after minutes. */
 const DURATIONS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
 const FIRST_BYTES = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+const OVERHEADS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 const POLICY_DURATIONS = [0.000005, 0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1];
 const BODY_BYTES = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864];
 
@@ -37,6 +38,12 @@ export interface Metrics {
   policy(id: string, mode: 'enforce' | 'shadow'): PolicyMetrics;
   /** Exchanges under way: `inc()` and `dec()`. */
   readonly activeRequests: Cell;
+  /** Responses that stream to their client: `inc()` and `dec()`. */
+  readonly activeStreams: Cell;
+  /** Seconds of the time to the first byte that were Sluice's own. */
+  readonly overhead: Distribution;
+  /** Seconds from the upstream's socket to the client's, of a sample of chunks. */
+  readonly chunkDelay: Distribution;
   /** Open client connections: `inc()` and `dec()`. */
   readonly connections: Cell;
   clientAbort(phase: AbortPhase): void;
@@ -82,6 +89,19 @@ export function createMetrics(): Metrics {
     )(),
   };
   const activeRequests = gauge(registry, 'sluice_active_requests', 'Exchanges under way.')();
+  const activeStreams = gauge(registry, 'sluice_active_streams', 'Responses that stream to their client.')();
+  const overhead = histogram(
+    registry,
+    'sluice_overhead_seconds',
+    "What Sluice itself took of the time to the first byte: before the attempt, and from the upstream's head to the client's.",
+    OVERHEADS,
+  )();
+  const chunkDelay = histogram(
+    registry,
+    'sluice_chunk_delay_seconds',
+    "From the upstream's socket to the client's, of one chunk in 64.",
+    OVERHEADS,
+  )();
   const connections = gauge(registry, 'sluice_connections', 'Open client connections.')();
   const attempts = counter(
     registry,
@@ -125,6 +145,9 @@ export function createMetrics(): Metrics {
       return { decision: (kind) => cells[kind].inc(), duration: (value) => seconds.observe(value) };
     },
     activeRequests,
+    activeStreams,
+    overhead,
+    chunkDelay,
     connections,
     clientAbort: (phase) => aborts({ phase }).inc(),
     undelivered,

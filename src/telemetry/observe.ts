@@ -2,6 +2,7 @@
 import type { ProblemCode } from '../errors.ts';
 import type { Context } from '../http/context.ts';
 import type { ExchangeObserver, ExchangeRecord, ObservedAttempt, Observer, RefusedRecord } from '../http/observer.ts';
+import type { UsageReport } from '../llm/usage.ts';
 import type { Route } from '../pipeline/routes.ts';
 import { writeAccess } from './access-log.ts';
 import { NO_ROUTE } from './labels.ts';
@@ -20,22 +21,29 @@ export interface Telemetry {
 /** Makes the observer of one app. */
 export function createObserver(telemetry: Telemetry): Observer {
   const { metrics, log } = telemetry;
+  const settling = new Set<Promise<void>>();
   return {
-    begin: (ctx, route) => new ObservedExchange(telemetry, ctx, route),
+    begin: (ctx, route) => new ObservedExchange(telemetry, settling, ctx, route),
     refused: (record) => recordRefusal(log, metrics, record),
     connection: (change) => (change > 0 ? metrics.connections.inc() : metrics.connections.dec()),
+    settled: async () => void (await Promise.all(settling)),
   };
 }
 
 class ObservedExchange implements ExchangeObserver {
   readonly #telemetry: Telemetry;
+  /** Exchanges that have ended and wait for their usage. */
+  readonly #settling: Set<Promise<void>>;
   readonly #ctx: Context;
   readonly #route: Route;
   readonly #trace: ExchangeTrace | undefined;
   #attempt: { readonly startedAt: number; readonly trace: AttemptTrace | undefined } | undefined;
 
-  constructor(telemetry: Telemetry, ctx: Context, route: Route) {
+  #streaming = false;
+
+  constructor(telemetry: Telemetry, settling: Set<Promise<void>>, ctx: Context, route: Route) {
     this.#telemetry = telemetry;
+    this.#settling = settling;
     this.#ctx = ctx;
     this.#route = route;
     telemetry.metrics.activeRequests.inc();
@@ -92,16 +100,40 @@ class ObservedExchange implements ExchangeObserver {
     });
   }
 
+  streaming(): void {
+    this.#streaming = true;
+    this.#telemetry.metrics.activeStreams.inc();
+  }
+
+  chunkDelay(milliseconds: number): void {
+    this.#telemetry.metrics.chunkDelay.observe(milliseconds / 1000);
+  }
+
   ended(record: ExchangeRecord): void {
+    const { metrics } = this.#telemetry;
+    metrics.activeRequests.dec();
+    if (this.#streaming) metrics.activeStreams.dec();
+    if (!(record.usage instanceof Promise)) {
+      this.#record(record, record.usage);
+      return;
+    }
+    const settled = record.usage
+      .then((usage) => this.#record(record, usage))
+      .finally(() => this.#settling.delete(settled));
+    this.#settling.add(settled);
+  }
+
+  #record(record: ExchangeRecord, usage: UsageReport | undefined): void {
     const { metrics, log } = this.#telemetry;
     const ctx = this.#ctx;
-    const { kind, status, code, policy, bytesIn, bytesOut, durationMs, ttfbMs } = record;
-    metrics.activeRequests.dec();
+    const { kind, status, code, policy, bytesIn, bytesOut, durationMs, ttfbMs, overheadMs } = record;
+    if (overheadMs !== undefined) metrics.overhead.observe(overheadMs / 1000);
     const ttfb = ttfbMs === undefined ? undefined : ttfbMs / 1000;
     metrics.route(this.#route.path).exchange(ctx.in.method, status, kind, durationMs / 1000, ttfb, bytesIn, bytesOut);
     if (kind === 'client_abort') metrics.clientAbort(record.phase);
     if (record.undelivered > 0) metrics.undelivered.add(record.undelivered);
-    if (record.truncated !== undefined) metrics.upstream(ctx.upstream.name).truncated(record.truncated);
+    const truncated = record.truncated ?? (kind === 'complete' && this.#unterminated(usage) ? 'terminator' : undefined);
+    if (truncated !== undefined) metrics.upstream(ctx.upstream.name).truncated(truncated);
     if (log.infoEnabled) {
       writeAccess(log, {
         requestId: ctx.id,
@@ -124,6 +156,11 @@ class ObservedExchange implements ExchangeObserver {
       });
     }
     this.#trace?.end({ status, outcome: kind, errorType: code, bytesIn, bytesOut });
+  }
+
+  /** A stream of a known dialect whose end its framing tells and its dialect does not. */
+  #unterminated(usage: UsageReport | undefined): boolean {
+    return this.#streaming && usage?.terminated === false && usage.stopped === undefined;
   }
 }
 

@@ -8,6 +8,7 @@ import type { Failure } from '../errors.ts';
 import type { HeaderList } from '../http/headers.ts';
 import { inboundHeaders } from '../http/hygiene.ts';
 import type { AttemptHooks, UpstreamInfo } from '../policy.ts';
+import type { ConnectTimings } from './connector.ts';
 import { AttemptError, failureOf } from './failures.ts';
 import type { Connection, PooledHandler } from './pool.ts';
 import type { Upstream } from './upstream.ts';
@@ -43,6 +44,12 @@ export class UpstreamAttempt implements PooledHandler {
   failed = false;
   /** Whether the response's head has come. */
   answered = false;
+  /** When it was handed to the pool, when its head was written, and when the response's head came (`performance.now()`). */
+  dispatchedAt: number | undefined;
+  sentAt: number | undefined;
+  answeredAt: number | undefined;
+  /** Of the connection that was opened for it. */
+  timings: ConnectTimings | undefined;
 
   readonly #owner: AttemptOwner;
   #controller: Dispatcher.DispatchController | undefined;
@@ -83,6 +90,7 @@ export class UpstreamAttempt implements PooledHandler {
     }
     if (timeouts.total > 0) this.#total = setTimeout(onTotal, timeouts.total, this);
     this.#dispatched = true;
+    this.dispatchedAt = performance.now();
     pool.dispatch(
       {
         path: basePath + message.target,
@@ -120,6 +128,8 @@ export class UpstreamAttempt implements PooledHandler {
     // A request that was aborted while it waited for a connection must not be sent; throwing here keeps the socket.
     if (this.#over) throw new AttemptError('internal_error', 'aborted before it was sent');
     this.#controller = controller;
+    this.sentAt = performance.now();
+    this.timings = this.connection?.takeTimings();
     const limit = this.runtime.timeouts.first_byte;
     if (limit > 0) this.#phase = setTimeout(onPhase, limit, this);
   }
@@ -144,6 +154,7 @@ export class UpstreamAttempt implements PooledHandler {
     // No content can follow, and a length of it would make the client wait for some (RFC 9110 §8.6).
     if (status === 204) headers.delete('content-length');
     this.answered = true;
+    this.answeredAt = performance.now();
     clearTimeout(this.#phase);
     const { idle } = this.runtime.timeouts;
     this.#phase = idle > 0 ? setTimeout(onPhase, idle, this) : undefined;

@@ -28,6 +28,21 @@ export class ConnectError extends Error {
   }
 }
 
+/** How long the steps of opening a connection took, in milliseconds; undefined for one that there was not. */
+export interface ConnectTimings {
+  readonly dnsMs: number | undefined;
+  /** DNS not included; through a tunnel, the whole way to its end. */
+  readonly tcpMs: number | undefined;
+  readonly tlsMs: number | undefined;
+}
+
+const timings = new WeakMap<Socket, ConnectTimings>();
+
+/** How long a connection of this module took to open. */
+export function timingsOf(socket: Socket): ConnectTimings | undefined {
+  return timings.get(socket);
+}
+
 /** Opens a connection and calls back once, never in the same tick. Returns what gives it up before that. */
 export type Connector = (...args: Parameters<buildConnector.connector>) => () => void;
 
@@ -50,6 +65,9 @@ class Connecting {
   readonly #timer: NodeJS.Timeout | undefined;
   #opening: { destroy(): unknown } | undefined;
   #settled = false;
+  readonly #startedAt = performance.now();
+  #resolvedAt: number | undefined;
+  #connectedAt: number | undefined;
 
   constructor(
     options: ConnectorOptions,
@@ -93,6 +111,7 @@ class Connecting {
     this.#settled = true;
     clearTimeout(this.#timer);
     if (error === undefined && connected !== undefined) {
+      timings.set(connected, this.#timings());
       this.#callback(null, connected);
       return;
     }
@@ -100,15 +119,26 @@ class Connecting {
     this.#callback(error ?? new ConnectError('upstream_connect', 'no connection'), null);
   }
 
+  #timings(): ConnectTimings {
+    const now = performance.now();
+    const secure = this.#target.protocol === 'https:';
+    const connectedAt = this.#connectedAt ?? now;
+    return {
+      dnsMs: this.#resolvedAt === undefined ? undefined : this.#resolvedAt - this.#startedAt,
+      tcpMs: connectedAt - (this.#resolvedAt ?? this.#startedAt),
+      tlsMs: secure ? now - connectedAt : undefined,
+    };
+  }
+
   /** DNS, TCP and TLS; through a tunnel (whose proxy is trusted and resolves names itself) TLS only. */
   #connect(tunnel: Socket | undefined): void {
     const guarded = !this.#options.allowPrivate && tunnel === undefined;
-    let reached = tunnel !== undefined;
+    if (tunnel !== undefined) this.#connectedAt = performance.now();
     const through = tunnel === undefined ? {} : { httpSocket: tunnel };
     const opening = asSocket(
       this.#open({ ...this.#target, ...through }, (error, connected) => {
         if (error !== null) {
-          this.settle(connectError(error, this.#target.protocol === 'https:' && reached));
+          this.settle(connectError(error, this.#target.protocol === 'https:' && this.#connectedAt !== undefined));
           return;
         }
         const reason = guarded ? forbiddenAddress(connected.remoteAddress ?? '') : undefined;
@@ -118,11 +148,12 @@ class Connecting {
     );
     this.#opening = opening;
     opening.once('connect', () => {
-      reached = true;
+      this.#connectedAt ??= performance.now();
     });
-    if (!guarded) return;
     // Judged on every address of the answer, before a packet is sent to any of them.
     opening.on('lookup', (error: Error | null, address: string) => {
+      this.#resolvedAt ??= performance.now();
+      if (!guarded) return;
       const reason = error === null ? forbiddenAddress(address) : undefined;
       if (reason !== undefined) this.settle(forbidden(reason));
     });

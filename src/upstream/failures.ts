@@ -1,5 +1,5 @@
 /** Turns what undici, Node and our own timers throw into failures of the catalogue. */
-import type { Failure, ProblemCode } from '../errors.ts';
+import { type Failure, type Problem, type ProblemCode, problem } from '../errors.ts';
 import { ConnectError } from './connector.ts';
 
 /** Raised by an attempt's own timers and by the pool. */
@@ -41,4 +41,10 @@ export function failureOf(error: unknown, reused: boolean): Failure {
     return { code: 'upstream_protocol', message: message.slice(0, 200), safeToRetry: false, cause: error };
   }
   return { code: 'upstream_reset', message: code || message.slice(0, 200), safeToRetry: false, cause: error };
+}
+
+/** What the client is told of a failure; of the upstream its configured name only. */
+export function failureProblem({ code, message, cause }: Failure, upstream: string): Problem {
+  const busy = code === 'upstream_busy' ? { retryAfterMs: 1000 } : {};
+  return problem(code, { detail: `Upstream "${upstream}": ${message}.`, cause, ...busy });
 }

@@ -5,7 +5,7 @@
  */
 import type { Socket } from 'node:net';
 import { Client, type Dispatcher, Pool } from 'undici';
-import type { Connector } from './connector.ts';
+import { type Connector, type ConnectTimings, timingsOf } from './connector.ts';
 
 /** What a connection tells the handler of a request. */
 export interface PooledHandler extends Dispatcher.DispatchHandler {
@@ -35,6 +35,11 @@ export class Connection extends Client {
     return this.#link.socket?.errored != null;
   }
 
+  /** How long its present socket took to open; told once, to the first request on it. */
+  takeTimings(): ConnectTimings | undefined {
+    return this.served === 0 ? this.#link.takeTimings() : undefined;
+  }
+
   override dispatch(options: Dispatcher.DispatchOptions, handler: PooledHandler): boolean {
     handler.connection = this;
     const ready = super.dispatch(options, handler);
@@ -52,6 +57,7 @@ class Link {
   socket: Socket | undefined;
   readonly #connector: Connector;
   #giveUp: (() => void) | undefined;
+  #told: Socket | undefined;
 
   constructor(connector: Connector) {
     this.#connector = connector;
@@ -69,6 +75,12 @@ class Link {
 
   giveUp(): void {
     this.#giveUp?.();
+  }
+
+  takeTimings(): ConnectTimings | undefined {
+    if (this.#told === this.socket || this.socket === undefined) return undefined;
+    this.#told = this.socket;
+    return timingsOf(this.socket);
   }
 }
 
@@ -113,6 +125,12 @@ export class ConnectionPool {
   /** Requests on the way or waiting. */
   get inFlight(): number {
     return this.#inFlight;
+  }
+
+  /** Connections with a request on them and without, and requests that wait for one. */
+  get states(): { readonly active: number; readonly idle: number; readonly queued: number } {
+    const { running, connected, queued } = this.#pool.stats;
+    return { active: running, idle: Math.max(0, connected - running), queued };
   }
 
   /** Whether one more request would be too many. */

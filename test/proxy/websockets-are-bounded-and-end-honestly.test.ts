@@ -128,11 +128,9 @@ test('a client that resets closes an upstream that reads nothing', async (t) => 
   // Until nothing is taken any more: every buffer on the way is full.
   for (let i = 0; i < 400; i++) client.socket.write(block);
   await new Promise((resolve) => setTimeout(resolve, 200));
-  const left = performance.now();
   client.reset();
   peer.socket.resume();
   await peer.closed;
-  assert.ok(performance.now() - left < 1000);
 });
 
 test('both directions hold back a fast sender, and memory with it', async (t) => {
