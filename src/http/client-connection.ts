@@ -27,6 +27,8 @@ export class ClientConnection {
   readonly #server: RequestServer;
   readonly #waiting: Waiting[] = [];
   #current: Waiting | undefined;
+  /** The request that was answered last. */
+  #last: IncomingMessage | undefined;
 
   constructor(server: RequestServer) {
     this.#server = server;
@@ -40,7 +42,9 @@ export class ClientConnection {
   /** Whether an answer to what comes in now could be told from one that is owed or has been begun. */
   get answerable(): boolean {
     const current = this.#current;
-    return current === undefined || (!current.req.complete && !current.res.headersSent);
+    // The rest of a request that has its answer must not get another one.
+    if (current === undefined) return this.#last?.complete !== false;
+    return !current.req.complete && !current.res.headersSent;
   }
 
   /** Serves a request now, or when those before it are answered. */
@@ -62,6 +66,7 @@ export class ClientConnection {
   }
 
   #next(): void {
+    this.#last = this.#current?.req;
     this.#current = undefined;
     const request = this.#waiting.shift();
     if (request !== undefined && !request.req.socket.destroyed) this.#begin(request);
