@@ -142,6 +142,8 @@ export class UpgradeExchange extends Context implements Handshake {
   /** Runs before http-proxy-3 writes the 101: edits the headers it will write. */
   #switched(response: IncomingMessage, peer: Duplex): void {
     this.#peer = peer;
+    // The relay stops reading from the client when the upstream has gone: its FIN would not be seen until the idle timeout.
+    peer.once('close', () => process.nextTick(() => this.#socket.resume()));
     this.#clearTimers();
     this.#stopEarly();
     // http-proxy-3 relays from here on: what has come early goes first.
