@@ -54,6 +54,8 @@ export class UpstreamAttempt implements PooledHandler {
   readonly #owner: AttemptOwner;
   #controller: Dispatcher.DispatchController | undefined;
   #dispatched = false;
+  /** What the connection had brought before: one byte more is a byte of this answer. */
+  #readBefore: number | undefined;
   #over = false;
   #total: NodeJS.Timeout | undefined;
   /** First byte, then idle. */
@@ -128,6 +130,7 @@ export class UpstreamAttempt implements PooledHandler {
     // A request that was aborted while it waited for a connection must not be sent; throwing here keeps the socket.
     if (this.#over) throw new AttemptError('internal_error', 'aborted before it was sent');
     this.#controller = controller;
+    this.#readBefore = this.connection?.bytesRead ?? 0;
     this.sentAt = performance.now();
     this.timings = this.connection?.takeTimings();
     const limit = this.runtime.timeouts.first_byte;
@@ -202,7 +205,10 @@ export class UpstreamAttempt implements PooledHandler {
 
   #fail(error: unknown): void {
     if (this.#over) return;
-    const reused = (this.connection?.served ?? 0) > 0 && !this.answered;
+    const { connection } = this;
+    // Once a byte of an answer has come the upstream was at work: it is no stale connection (RFC 9110 §9.2.2).
+    const untouched = this.#readBefore === undefined || connection?.bytesRead === this.#readBefore;
+    const reused = (connection?.served ?? 0) > 0 && untouched;
     this.#finish();
     this.#owner.attemptFailed(this, failureOf(error, reused));
   }

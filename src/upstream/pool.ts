@@ -40,6 +40,11 @@ export class Connection extends Client {
     return this.served === 0 ? this.#link.takeTimings() : undefined;
   }
 
+  /** Bytes that its present or last socket has brought. */
+  get bytesRead(): number {
+    return this.#link.socket?.bytesRead ?? 0;
+  }
+
   override dispatch(options: Dispatcher.DispatchOptions, handler: PooledHandler): boolean {
     handler.connection = this;
     const ready = super.dispatch(options, handler);
