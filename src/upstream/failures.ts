@@ -34,11 +34,12 @@ export function failureOf(error: unknown, reused: boolean): Failure {
   if (error instanceof AttemptError) {
     return { code: error.problem, message: error.message, safeToRetry: false, cause: error };
   }
-  // Some errors of undici have the member and nothing in it.
+  // Some parser errors of undici have the member and nothing in it.
   const code = error instanceof Error && 'code' in error ? String(error.code ?? '') : '';
   const message = error instanceof Error ? error.message : String(error);
   if (reset.has(code)) return { code: 'upstream_reset', message: code, safeToRetry: reused, cause: error };
-  if (code.startsWith('HPE_') || code.startsWith('UND_ERR_') || error instanceof TypeError) {
+  const parsing = error instanceof Error && error.name === 'HTTPParserError';
+  if (parsing || code.startsWith('HPE_') || code.startsWith('UND_ERR_') || error instanceof TypeError) {
     return { code: 'upstream_protocol', message: message.slice(0, 200), safeToRetry: false, cause: error };
   }
   return { code: 'upstream_reset', message: code || message.slice(0, 200), safeToRetry: false, cause: error };
