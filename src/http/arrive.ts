@@ -51,6 +51,10 @@ export function arrive(
   if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {
     return refuse(problem('bad_request', { detail: 'The only Transfer-Encoding taken is chunked.' }));
   }
+  // Beyond it a number is another one when it is written again: the upstream would be told another length.
+  if (Number(headers.get('content-length') ?? 0) > Number.MAX_SAFE_INTEGER) {
+    return refuse(problem('body_too_large', { detail: 'No body can be as large as the Content-Length says.' }));
+  }
   if (headers.get('via')?.includes(via) === true) {
     return refuse(problem('request_loop', { detail: 'An upstream of this Sluice leads back to it.' }));
   }

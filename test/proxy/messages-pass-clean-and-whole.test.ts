@@ -121,6 +121,7 @@ test('what is no request for the pipeline is refused, and nothing of it reaches 
     ['POST /openai/x HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n', 400],
     ['POST /openai/x HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd', 400],
     ['POST /openai/x HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip\r\n\r\n', 400],
+    ['POST /openai/x HTTP/1.1\r\nhost: x\r\ncontent-length: 9007199254740993\r\n\r\nx', 413],
     ['GET /openai/x HTTP/1.1\r\nhost : x\r\n\r\n', 400],
     ['POST /openai/x HTTP/1.1\r\nhost: x\r\nexpect: 200-maybe\r\ncontent-length: 1\r\n\r\n', 417],
     [`GET /openai/x HTTP/1.1\r\nhost: x\r\nbig: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
