@@ -27,7 +27,7 @@ export class ClientConnection {
   readonly #server: RequestServer;
   readonly #waiting: Waiting[] = [];
   #current: Waiting | undefined;
-  /** The request that was answered last. */
+  /** The request that was answered last, where its body was still coming. */
   #last: IncomingMessage | undefined;
 
   constructor(server: RequestServer) {
@@ -66,7 +66,8 @@ export class ClientConnection {
   }
 
   #next(): void {
-    this.#last = this.#current?.req;
+    const answered = this.#current?.req;
+    this.#last = answered?.complete === false ? answered : undefined;
     this.#current = undefined;
     const request = this.#waiting.shift();
     if (request !== undefined && !request.req.socket.destroyed) this.#begin(request);
