@@ -1,0 +1,79 @@
+/** Which outcomes a script allows to a client that stays. */
+
+import type { Exchange } from './exchange.ts';
+import { cutOf } from './faults.ts';
+import type { Outcome } from './outcome.ts';
+import type { FaultKind } from './script.ts';
+import { bodyless, buildWire } from './wire.ts';
+
+/** Largest body that the policy lets pass. */
+export const bodyLimit = 512 * 1024;
+/** Largest body that is kept for another attempt. */
+export const replayBytes = 256 * 1024;
+
+const harmless: readonly FaultKind[] = [
+  'none',
+  'slow-accept',
+  'delay-head',
+  'delay-body',
+  'split',
+  'every-byte',
+  'slow-read',
+  'early-answer',
+  'early-4xx',
+  'close-idle',
+  'excess',
+  'informational-flood',
+  'ws-refused',
+];
+
+/** All that may happen. */
+export function allowedOutcomes(exchange: Exchange): ReadonlySet<Outcome> {
+  const { script, attempts } = exchange;
+  const { request, policy } = script;
+  const allowed = new Set<Outcome>();
+  const tooLarge = script.kind === 'http' && request.bytes > bodyLimit;
+  if (tooLarge && request.framing === 'length') return withUnsent(exchange, allowed.add('body_too_large'));
+  if (policy.act === 'greedy') allowed.add('rate_limited');
+  if (tooLarge) for (const one of ['body_too_large', 'cut', 'in-band'] as const) allowed.add(one);
+  if (policy.act === 'reply') return withUnsent(exchange, allowed.add('reply'));
+  if (policy.act === 'refuse') return withUnsent(exchange, allowed.add('header_denied'));
+  if (policy.act === 'throw') return withUnsent(exchange, allowed.add('policy_fault'));
+  if (policy.act === 'abort') for (const one of ['overloaded', 'cut', 'in-band'] as const) allowed.add(one);
+  for (const one of byFault(exchange)) allowed.add(one);
+  // The second attempt finds a healthy upstream.
+  if (attempts.length > 1) allowed.add('complete');
+  // A stale connection is tried once more; two of them in a row, or a body that is not held any more, are a failure.
+  if (exchange.attemptsTold > 1 || request.bytes > replayBytes) allowed.add('upstream_reset');
+  return withUnsent(exchange, allowed);
+}
+
+/** A client that is still sending may find its connection closed without having read the answer. */
+function withUnsent({ client }: Exchange, allowed: Set<Outcome>): ReadonlySet<Outcome> {
+  const onlyComplete = allowed.size === 1 && allowed.has('complete');
+  if (!client.sent && !onlyComplete) allowed.add('closed').add('own-cut');
+  return allowed;
+}
+
+function byFault({ script }: Exchange): readonly Outcome[] {
+  const { fault } = script;
+  const { kind } = fault;
+  if (harmless.includes(kind)) return ['complete'];
+  if (kind === 'refused') return ['upstream_connect'];
+  if (kind === 'hangup') return ['upstream_reset', 'upstream_connect'];
+  if (kind === 'garbage-chunk') {
+    return bodyless(script) || script.response.framing !== 'chunked' ? ['complete'] : ['cut', 'in-band'];
+  }
+  if (kind === 'early-hard-close') return ['complete', 'cut', 'in-band', 'upstream_reset'];
+  if (kind !== 'fin' && kind !== 'rst' && kind !== 'stall') return ['upstream_protocol', 'upstream_reset'];
+  if (script.kind === 'websocket') {
+    const early = kind === 'stall' ? 'upstream_first_byte_timeout' : 'upstream_reset';
+    return ['cut', early, 'upstream_protocol'];
+  }
+  const wire = buildWire(script, 0);
+  const headless = cutOf(wire, fault) < wire.headEnd;
+  if (kind === 'stall') return headless ? ['upstream_first_byte_timeout'] : ['cut', 'in-band'];
+  if (headless) return ['upstream_reset', 'upstream_protocol'];
+  if (kind === 'rst') return ['cut', 'in-band', 'upstream_reset'];
+  return script.response.framing === 'close' ? ['complete'] : ['cut', 'in-band'];
+}

@@ -1,0 +1,186 @@
+/** The fake upstream: a bare TCP server that reads requests, finds the script by the path, and plays it. */
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { Board, Exchange, UpstreamRecord } from './exchange.ts';
+import { field, type Head, MessageReader } from './message-reader.ts';
+import { patternBytes } from './pattern.ts';
+import { play } from './play.ts';
+import { playWebsocket } from './play-websocket.ts';
+import { indexOf } from './script.ts';
+
+/** One request and its connection, for the one who plays its script. */
+export interface Turn {
+  readonly exchange: Exchange;
+  readonly record: UpstreamRecord;
+  readonly socket: Socket;
+  /** Resolves once the request is whole; never when it is cut. */
+  readonly whole: Promise<void>;
+  /** What comes on an upgraded connection. */
+  onRaw: ((bytes: Buffer) => void) | undefined;
+}
+
+/** A listening fake. */
+export interface ChaosUpstream {
+  readonly url: string;
+  /** Connections that are open. */
+  readonly open: number;
+  /** Ends connections on which nothing is under way. */
+  endIdle(): void;
+  close(): Promise<void>;
+}
+
+/** How it takes connections. */
+export interface UpstreamOptions {
+  /** Reads nothing of a new connection for so long. */
+  readonly acceptDelayMs?: number;
+  /** Closes every connection at once. */
+  readonly hangUp?: boolean;
+}
+
+let connections = 0;
+
+/** Starts one on a free port. */
+export async function startChaosUpstream(board: Board, options: UpstreamOptions = {}): Promise<ChaosUpstream> {
+  const live = new Set<Connection>();
+  const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    socket.on('error', () => undefined);
+    if (options.hangUp === true) {
+      if (connections++ % 2 === 0) socket.resetAndDestroy();
+      else socket.destroy();
+      return;
+    }
+    const connection = new Connection(board, socket);
+    live.add(connection);
+    socket.once('close', () => live.delete(connection));
+    if (options.acceptDelayMs === undefined) return;
+    socket.pause();
+    setTimeout(() => socket.resume(), options.acceptDelayMs);
+  });
+  server.listen(0, '127.0.0.1', 4096);
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    get open() {
+      return live.size;
+    },
+    endIdle() {
+      for (const connection of live) if (connection.idle) connection.socket.end();
+    },
+    async close() {
+      for (const { socket } of live) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+class Connection {
+  readonly socket: Socket;
+  readonly #board: Board;
+  readonly #number = connections++;
+  #position = 0;
+  #reader: MessageReader | undefined;
+  #turn: Turn | undefined;
+  #bodyDone: (() => void) | undefined;
+
+  constructor(board: Board, socket: Socket) {
+    this.#board = board;
+    this.socket = socket;
+    socket.on('data', (bytes) => this.#read(bytes));
+    socket.on('end', () => {
+      this.#closed();
+      socket.end();
+    });
+    socket.on('close', () => this.#closed());
+  }
+
+  get idle(): boolean {
+    return this.#turn === undefined || this.#turn.record.finished;
+  }
+
+  #read(bytes: Buffer): void {
+    let rest: Buffer | undefined = bytes;
+    while (rest !== undefined && rest.length > 0) {
+      if (this.#turn?.onRaw !== undefined) {
+        this.#turn.onRaw(rest);
+        return;
+      }
+      this.#reader ??= new MessageReader({
+        head: (head) => this.#begin(head),
+        body: (chunk) => this.#body(chunk),
+        end: () => this.#whole(),
+      });
+      rest = this.#reader.push(rest);
+      if (this.#reader.state === 'broken') {
+        this.#board.complain(this.#turn?.exchange, `the upstream got broken framing: ${this.#reader.problem}`);
+        this.socket.destroy();
+        return;
+      }
+      if (rest !== undefined) this.#reader = undefined;
+    }
+  }
+
+  #begin(head: Head): number | 'chunked' {
+    const [method = '', target = ''] = head.startLine.split(' ');
+    const index = indexOf(target);
+    const exchange = this.#board.exchanges.get(index);
+    const framing = /chunked/i.test(field(head, 'transfer-encoding') ?? '')
+      ? 'chunked'
+      : Number(field(head, 'content-length') ?? 0);
+    if (exchange === undefined || exchange.script.request.method !== method) {
+      this.#board.complain(exchange, `the upstream got a request that nobody is waiting for: ${head.startLine}`);
+      this.socket.destroy();
+      return framing;
+    }
+    if (this.#turn !== undefined && !this.#turn.record.finished && this.#turn.record.closedAt === undefined) {
+      this.#board.complain(exchange, 'a request came before the response of the one before it was sent');
+    }
+    this.#turn = this.#newTurn(exchange, head);
+    const websocket = exchange.script.kind === 'websocket';
+    (websocket ? playWebsocket(this.#turn) : play(this.#turn)).catch((error: unknown) => {
+      this.#board.complain(exchange, `the harness failed: ${error instanceof Error ? error.stack : String(error)}`);
+    });
+    return framing;
+  }
+
+  #newTurn(exchange: Exchange, head: Head): Turn {
+    const record: UpstreamRecord = {
+      number: exchange.attempts.length,
+      connection: this.#number,
+      position: this.#position++,
+      head,
+      startedAt: performance.now(),
+      received: 0,
+      mismatch: false,
+      bodyComplete: false,
+      wire: undefined,
+      sent: 0,
+      finished: false,
+      finishedAt: 0,
+      struckAt: undefined,
+      closedAt: undefined,
+    };
+    exchange.attempts.push(record);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#bodyDone = resolve;
+    return { exchange, record, socket: this.socket, whole: promise, onRaw: undefined };
+  }
+
+  #body(chunk: Buffer): void {
+    if (this.#turn === undefined) return;
+    const { record, exchange } = this.#turn;
+    const { index, request } = exchange.script;
+    const expected = patternBytes(2 * index, request.bytes).subarray(record.received, record.received + chunk.length);
+    if (!expected.equals(chunk)) record.mismatch = true;
+    record.received += chunk.length;
+  }
+
+  #whole(): void {
+    if (this.#turn !== undefined) this.#turn.record.bodyComplete = true;
+    this.#bodyDone?.();
+  }
+
+  #closed(): void {
+    if (this.#turn !== undefined) this.#turn.record.closedAt ??= performance.now();
+  }
+}
