@@ -71,6 +71,7 @@ export interface PolicyRecord {
   ends: string[];
   bytes: number;
   chunkBytes: number;
+  startedAt: number;
   endedAt: number;
 }
 

@@ -28,7 +28,7 @@ export function judgeEnds(exchange: Exchange, outcome: Outcome): void {
 
 function judgeBytes({ client, script, violations }: Exchange, record: PolicyRecord, outcome: Outcome): void {
   if (script.kind === 'websocket' || outcome === 'wrong') return;
-  if (record.chunkBytes < client.matched)
+  if (client.extra.length === 0 && record.chunkBytes < client.matched)
     violations.push(`policies saw ${record.chunkBytes} bytes, the client ${client.matched}`);
   if (outcome === 'complete' && record.bytes !== client.matched)
     violations.push(`policies were told ${record.bytes} bytes of ${client.matched}`);
@@ -54,6 +54,8 @@ function fits(exchange: Exchange, outcome: Outcome, kind: string): boolean {
       const served = exchange.attempts.some(whole) || script.kind === 'websocket' || script.fault.kind === 'ws-refused';
       return kind !== 'complete' || served;
     }
+    case 'bad_request':
+      return kind === 'replied' || kind === 'client_abort';
     default:
       return kind === (outcome.startsWith('upstream_') ? 'failed' : 'replied');
   }

@@ -77,9 +77,10 @@ function judgeSpeed(exchange: Exchange, lag: LagWatch): void {
     }
   }
   if (client.leftAt === undefined) return;
-  for (const [id, { endedAt }] of exchange.policies) {
-    const took = endedAt - client.leftAt;
-    if (took > slack + 2 * lag.between(client.leftAt, endedAt)) {
+  for (const [id, { startedAt, endedAt }] of exchange.policies) {
+    const from = Math.max(client.leftAt, startedAt);
+    const took = endedAt - from;
+    if (took > slack + 2 * lag.between(from, endedAt)) {
       violations.push(`${id} was told the end ${Math.round(took)} ms after the client had left`);
     }
   }

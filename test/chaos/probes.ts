@@ -114,5 +114,13 @@ export class Probes {
 }
 
 function newRecord(): PolicyRecord {
-  return { requests: 0, responseStarts: 0, ends: [], bytes: 0, chunkBytes: 0, endedAt: 0 };
+  return {
+    requests: 0,
+    responseStarts: 0,
+    ends: [],
+    bytes: 0,
+    chunkBytes: 0,
+    startedAt: performance.now(),
+    endedAt: 0,
+  };
 }

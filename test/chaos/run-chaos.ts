@@ -106,7 +106,9 @@ class Run {
   async play(from: number, to: number): Promise<void> {
     let next = from;
     const judged: Promise<void>[] = [];
-    const lane = async () => {
+    const lane = async (number: number) => {
+      // One by one: five hundred connections in one instant are more than the kernel's queue takes.
+      await sleep(number);
       let idle: Socket | undefined;
       while (next < to) {
         const index = next++;
@@ -121,7 +123,7 @@ class Run {
       }
       idle?.destroy();
     };
-    await Promise.all(Array.from({ length: Math.min(this.#options.lanes, to - from) }, lane));
+    await Promise.all(Array.from({ length: Math.min(this.#options.lanes, to - from) }, (_, i) => lane(i)));
     await Promise.all(judged);
   }
 
