@@ -1,5 +1,5 @@
 /** Plays the client's side of an exchange on a raw socket: writes its request as scripted, reads the answer, or leaves. */
-import { connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { ClientReader } from './client-reader.ts';
 import type { Exchange } from './exchange.ts';
 import { clientFrames, serverFrames } from './frames.ts';
@@ -16,15 +16,11 @@ export type IdleConnection = Socket;
 /** Plays one exchange. Resolves at its end with the connection, when another exchange may use it. */
 export function playClient(
   exchange: Exchange,
-  port: number,
+  { address, port }: AddressInfo,
   idle: IdleConnection | undefined,
 ): Promise<IdleConnection | undefined> {
   const { promise, resolve } = Promise.withResolvers<IdleConnection | undefined>();
-  new Client(
-    exchange,
-    idle ?? connect({ host: '127.0.0.1', port, allowHalfOpen: true, noDelay: true }),
-    resolve,
-  ).start();
+  new Client(exchange, idle ?? connect({ host: address, port, allowHalfOpen: true, noDelay: true }), resolve).start();
   return promise;
 }
 

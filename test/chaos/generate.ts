@@ -117,7 +117,7 @@ function makeClient(random: Prng, fault: FaultKind): ClientPlan {
   const leaves = random.chance(fault === 'none' || fault === 'stall' || fault === 'delay-body' ? 0.3 : 0.1);
   const slow = random.weighted({ no: 84, slowly: 12, stalls: 4 });
   return {
-    reuse: random.chance(0.6),
+    reuse: random.chance(0.75),
     leave: leaves
       ? {
           phase: random.weighted({ head: 1, body: 3, sent: 4, response: 4 }),

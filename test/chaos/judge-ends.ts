@@ -44,6 +44,8 @@ function fits(exchange: Exchange, outcome: Outcome, kind: string): boolean {
     case 'cut':
     case 'in-band':
       if (client.leftAt !== undefined) return true;
+      // A FIN between frames: the client sees what the upstream did, and no side has said that anything is missing.
+      if (script.kind === 'websocket' && script.fault.kind === 'fin' && kind === 'complete') return true;
       return kind === 'upstream_abort' || (kind === 'failed' && cutByPolicy);
     case 'left':
     case 'closed':

@@ -111,9 +111,11 @@ async function writeInPieces(turn: Turn, wire: Wire): Promise<void> {
   } else {
     const most = kind === 'every-byte' ? 800 : 12;
     const cuts = Array.from({ length: most }, (_, i) => (total <= most ? i + 1 : random.int(1, total - 1)));
+    const slowUntil = performance.now() + 400;
     let from = 0;
     for (const to of [...new Set([...cuts, total])].filter((cut) => cut <= total).sort((a, b) => a - b)) {
       if (turn.socket.destroyed) return;
+      if (performance.now() > slowUntil && to < total) continue;
       await write(turn, wire.bytes.subarray(from, to), to);
       from = to;
       await (kind === 'split' && random.chance(0.3) ? sleep(random.int(1, 8)) : nextTurn());

@@ -1,9 +1,10 @@
 /** Runs many exchanges at once against one Sluice, judges each, and looks for what is left behind. */
-import type { Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Scope } from '../support/close-after.ts';
 import { readMetrics } from '../support/prometheus-text.ts';
 import type { Proxy as Sluice } from '../support/start-proxy.ts';
+import { AcceptGate } from './accept-gate.ts';
 import { playClient } from './client.ts';
 import { Board, type Exchange, newExchange } from './exchange.ts';
 import { makeScript } from './generate.ts';
@@ -40,13 +41,22 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const onWarning = (warning: Error) => board.complain(undefined, `a warning of Node: ${warning.message}`);
   process.on('warning', onWarning);
   const probes = new Probes(board);
-  const [main, hangup, sleepy] = await Promise.all([
+  const [openai, anthropic, none, hangup, sleepy] = await Promise.all([
+    startChaosUpstream(board),
+    startChaosUpstream(board),
     startChaosUpstream(board),
     startChaosUpstream(board, { hangUp: true }),
     startChaosUpstream(board, { acceptDelayMs: 60 }),
   ]);
-  const { url } = main;
-  const urls = { openai: url, anthropic: url, none: url, drained: url, hangup: hangup.url, sleepy: sleepy.url };
+  const talking = [openai, anthropic, none, sleepy];
+  const urls = {
+    openai: openai.url,
+    anthropic: anthropic.url,
+    none: none.url,
+    drained: none.url,
+    hangup: hangup.url,
+    sleepy: sleepy.url,
+  };
   // Nothing listens on the port of tcpmux.
   const proxy = await startSluice({ ...urls, refused: 'http://127.0.0.1:1' }, probes, options.t);
   const lag = new LagWatch();
@@ -64,16 +74,18 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   await leaks.none('requests in pools', () => [...probes.pools].reduce((sum, pool) => sum + pool.inFlight, 0));
   await proxy.app.reload();
   await leaks.none('pipelines not closed', () => probes.setUp - probes.closed - 3);
-  for (const upstream of [main, sleepy]) upstream.endIdle();
-  await leaks.none('upstream connections', () => main.open + sleepy.open);
+  for (const upstream of talking) upstream.endIdle();
+  await leaks.none('upstream connections', () => talking.reduce((sum, { open }) => sum + open, 0));
+  board.violations.push(...talking.flatMap((upstream) => upstream.whatIsOpen()));
   const heap = (await heapAfterGc()) - idleHeap;
   if (heap > 24 * 2 ** 20) board.complain(undefined, `the heap has grown by ${(heap / 2 ** 20).toFixed(1)} MB`);
   const more = moreThan(idle, openResources());
   if (more !== undefined) board.complain(undefined, `left open while idle: ${more}`);
 
+  run.close();
   await proxy.close();
   leaks.check(probes.closed, 'policy instances closed', probes.setUp);
-  await Promise.all([main.close(), hangup.close(), sleepy.close()]);
+  await Promise.all([...talking, hangup].map((upstream) => upstream.close()));
   lag.stop();
   await leaks.none('resources', () => (moreThan(atStart, openResources()) === undefined ? 0 : 1));
   const left = moreThan(atStart, openResources());
@@ -91,40 +103,49 @@ class Run {
   readonly #options: ChaosOptions;
   readonly #board: Board;
   readonly #proxy: Sluice;
-  readonly #port: number;
+  readonly #addresses: readonly AddressInfo[];
   readonly #lag: LagWatch;
+  readonly #gate: AcceptGate;
 
   constructor(options: ChaosOptions, board: Board, proxy: Sluice, lag: LagWatch) {
     this.#options = options;
     this.#board = board;
     this.#proxy = proxy;
-    this.#port = Number(new URL(proxy.url).port);
+    this.#addresses = proxy.app.proxyAddresses;
     this.#lag = lag;
+    this.#gate = new AcceptGate(this.#addresses.map(({ port }) => port));
   }
 
   /** Plays the exchanges with these indexes; resolves when all have been judged. */
   async play(from: number, to: number): Promise<void> {
     let next = from;
     const judged: Promise<void>[] = [];
-    const lane = async (number: number) => {
-      // One by one: five hundred connections in one instant are more than the kernel's queue takes.
-      await sleep(number);
+    const lane = async () => {
       let idle: Socket | undefined;
       while (next < to) {
         const index = next++;
         // Reloads swap the pipeline under running exchanges.
         if (index % 500 === 250) void this.#proxy.app.reload();
-        const exchange = newExchange(makeScript(this.#options.seed, index));
+        const script = makeScript(this.#options.seed, index);
+        const reused = script.client.reuse && idle !== undefined && !idle.destroyed ? idle : undefined;
+        if (reused === undefined) {
+          idle?.destroy();
+          await this.#gate.pass();
+        }
+        const exchange = newExchange(script);
         this.#board.exchanges.set(index, exchange);
-        const reused = exchange.script.client.reuse && idle !== undefined && !idle.destroyed ? idle : undefined;
-        if (reused === undefined) idle?.destroy();
-        idle = await playClient(exchange, this.#port, reused);
+        idle = await playClient(exchange, this.#addresses[index % this.#addresses.length] as AddressInfo, reused);
         judged.push(this.#judge(exchange));
       }
       idle?.destroy();
     };
-    await Promise.all(Array.from({ length: Math.min(this.#options.lanes, to - from) }, (_, i) => lane(i)));
+    await Promise.all(Array.from({ length: Math.min(this.#options.lanes, to - from) }, lane));
     await Promise.all(judged);
+  }
+
+  /** Call it at the end. */
+  close(): void {
+    this.#gate.close();
   }
 
   async #judge(exchange: Exchange): Promise<void> {

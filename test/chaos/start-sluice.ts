@@ -17,7 +17,8 @@ export function startSluice(urls: Readonly<Record<UpstreamName, string>>, probes
   >;
   return startProxy(
     JSON.stringify({
-      listen: '127.0.0.1:0',
+      // Node accepts one connection of each listener in a turn of its loop.
+      listen: Array.from({ length: 8 }, (_, i) => `127.0.0.${i + 1}:0`),
       admin: '127.0.0.1:0',
       upstreams: Object.fromEntries(
         names.map((name) => [

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Board, Exchange, UpstreamRecord } from './exchange.ts';
 import { field, type Head, MessageReader } from './message-reader.ts';
+import { whole } from './outcome.ts';
 import { patternBytes } from './pattern.ts';
 import { play } from './play.ts';
 import { playWebsocket } from './play-websocket.ts';
@@ -24,6 +25,8 @@ export interface ChaosUpstream {
   readonly url: string;
   /** Connections that are open. */
   readonly open: number;
+  /** Of each open connection, what was played on it last. */
+  whatIsOpen(): string[];
   /** Ends connections on which nothing is under way. */
   endIdle(): void;
   close(): Promise<void>;
@@ -63,6 +66,7 @@ export async function startChaosUpstream(board: Board, options: UpstreamOptions 
     get open() {
       return live.size;
     },
+    whatIsOpen: () => [...live].map((connection) => connection.toString()),
     endIdle() {
       for (const connection of live) if (connection.idle) connection.socket.end();
     },
@@ -96,6 +100,15 @@ class Connection {
 
   get idle(): boolean {
     return this.#turn === undefined || this.#turn.record.finished;
+  }
+
+  toString(): string {
+    const { exchange, record } = this.#turn ?? {};
+    const turn =
+      record === undefined ? 'no request' : JSON.stringify({ ...record, wire: undefined, head: record.head.startLine });
+    const { readableEnded, writableFinished, readyState } = this.socket;
+    const state = JSON.stringify({ readableEnded, writableFinished, readyState, paused: this.socket.isPaused() });
+    return `open: connection ${this.#number} after ${this.#position} requests, ${state}, ${exchange?.script.fault.kind}: ${turn}`;
   }
 
   #read(bytes: Buffer): void {
@@ -132,7 +145,7 @@ class Connection {
       this.socket.destroy();
       return framing;
     }
-    if (this.#turn !== undefined && !this.#turn.record.finished && this.#turn.record.closedAt === undefined) {
+    if (this.#turn !== undefined && !whole(this.#turn.record) && this.#turn.record.closedAt === undefined) {
       this.#board.complain(exchange, 'a request came before the response of the one before it was sent');
     }
     this.#turn = this.#newTurn(exchange, head);
