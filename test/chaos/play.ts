@@ -154,6 +154,8 @@ export function close({ socket, record }: Turn, by: 'fin' | 'rst'): void {
   if (socket.destroyed) return;
   if (!record.finished) record.struckAt = performance.now();
   if (by === 'fin') socket.end();
+  // After its own FIN a socket cannot be reset any more, and libuv would keep it for ever.
+  else if (socket.writableEnded) socket.destroy();
   else socket.resetAndDestroy();
   if (by === 'rst') record.closedAt ??= performance.now();
 }

@@ -41,11 +41,13 @@ export interface UpstreamOptions {
 }
 
 let connections = 0;
+/** On one port: Node accepts one connection of each listener in a turn of its loop. */
+const listeners = 6;
 
 /** Starts one on a free port. */
 export async function startChaosUpstream(board: Board, options: UpstreamOptions = {}): Promise<ChaosUpstream> {
   const live = new Set<Connection>();
-  const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+  const accept = (socket: Socket) => {
     socket.on('error', () => undefined);
     if (options.hangUp === true) {
       if (connections++ % 2 === 0) socket.resetAndDestroy();
@@ -58,11 +60,18 @@ export async function startChaosUpstream(board: Board, options: UpstreamOptions 
     if (options.acceptDelayMs === undefined) return;
     socket.pause();
     setTimeout(() => socket.resume(), options.acceptDelayMs);
-  });
-  server.listen(0, '127.0.0.1', 4096);
-  await once(server, 'listening');
+  };
+  const servers: Server[] = [];
+  let port = 0;
+  for (let i = 0; i < listeners; i++) {
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, accept);
+    server.listen({ host: '127.0.0.1', port, backlog: 4096, reusePort: true });
+    await once(server, 'listening');
+    port = (server.address() as AddressInfo).port;
+    servers.push(server);
+  }
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${port}`,
     get open() {
       return live.size;
     },
@@ -72,8 +81,8 @@ export async function startChaosUpstream(board: Board, options: UpstreamOptions 
     },
     async close() {
       for (const { socket } of live) socket.destroy();
-      server.close();
-      await once(server, 'close');
+      for (const server of servers) server.close();
+      await Promise.all(servers.map((server) => once(server, 'close')));
     },
   };
 }
