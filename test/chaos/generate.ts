@@ -61,7 +61,7 @@ export function makeScript(seed: string, index: number): Script {
     upstream,
     path: pathOf(index, upstream, random.int(0, 4)),
     request: makeRequest(random, kind),
-    client: makeClient(random, fault.kind),
+    client: makeClient(random, fault.kind, kind),
     response: makeResponse(random, fault.kind),
     fault,
     policy: makePolicy(random, kind),
@@ -113,9 +113,10 @@ function makeRequest(random: Prng, kind: Script['kind']): RequestPlan {
   };
 }
 
-function makeClient(random: Prng, fault: FaultKind): ClientPlan {
+function makeClient(random: Prng, fault: FaultKind, kind: Script['kind']): ClientPlan {
   const leaves = random.chance(fault === 'none' || fault === 'stall' || fault === 'delay-body' ? 0.3 : 0.1);
-  const slow = random.weighted({ no: 84, slowly: 12, stalls: 4 });
+  // A WebSocket on which nothing moves is idle, whoever it is that waits.
+  const slow = random.weighted({ no: 84, slowly: 12, stalls: kind === 'http' ? 4 : 0 });
   return {
     reuse: random.chance(0.75),
     leave: leaves

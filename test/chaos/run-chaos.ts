@@ -9,7 +9,7 @@ import { playClient } from './client.ts';
 import { Board, type Exchange, newExchange } from './exchange.ts';
 import { makeScript } from './generate.ts';
 import { LagWatch } from './lag.ts';
-import { heapAfterGc, moreThan, openResources } from './leaks.ts';
+import { heapAfterGc, moreThan, type Open, openResources } from './leaks.ts';
 import { atRest, judge, restMs } from './oracle.ts';
 import { Probes } from './probes.ts';
 import { Report } from './report.ts';
@@ -79,17 +79,14 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   board.violations.push(...talking.flatMap((upstream) => upstream.whatIsOpen()));
   const heap = (await heapAfterGc()) - idleHeap;
   if (heap > 24 * 2 ** 20) board.complain(undefined, `the heap has grown by ${(heap / 2 ** 20).toFixed(1)} MB`);
-  const more = moreThan(idle, openResources());
-  if (more !== undefined) board.complain(undefined, `left open while idle: ${more}`);
+  await leaks.noMore('while idle', idle);
 
   run.close();
   await proxy.close();
   leaks.check(probes.closed, 'policy instances closed', probes.setUp);
   await Promise.all([...talking, hangup].map((upstream) => upstream.close()));
   lag.stop();
-  await leaks.none('resources', () => (moreThan(atStart, openResources()) === undefined ? 0 : 1));
-  const left = moreThan(atStart, openResources());
-  if (left !== undefined) board.complain(undefined, `left open after the end: ${left}`);
+  await leaks.noMore('after the end', atStart);
   process.off('warning', onWarning);
   for (const line of proxy.logs.filter(unexpected)) board.complain(undefined, `logged: ${JSON.stringify(line)}`);
   console.log(`worst timer lag ${lag.worst.toFixed(0)} ms, heap ${(heap / 2 ** 20).toFixed(1)} MB above idle`);
@@ -196,6 +193,14 @@ class Leaks {
       left = await count();
     }
     if (left !== 0) this.#board.complain(undefined, `${left} ${what} left`);
+  }
+
+  /** Waits until no more is open than before. */
+  async noMore(when: string, before: Open): Promise<void> {
+    const deadline = performance.now() + 5000;
+    while (moreThan(before, openResources()) !== undefined && performance.now() < deadline) await sleep(20);
+    const more = moreThan(before, openResources());
+    if (more !== undefined) this.#board.complain(undefined, `left open ${when}: ${more}`);
   }
 
   check(found: number, what: string, expected: number): void {
