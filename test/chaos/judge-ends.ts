@@ -57,7 +57,8 @@ function fits(exchange: Exchange, outcome: Outcome, kind: string): boolean {
       return kind !== 'complete' || served;
     }
     case 'bad_request':
-      return kind === 'replied' || kind === 'client_abort';
+      // The answer to a broken request may overtake what the exchange itself comes to.
+      return kind === 'replied' || kind === 'client_abort' || kind === 'failed';
     default:
       return kind === (outcome.startsWith('upstream_') ? 'failed' : 'replied');
   }

@@ -15,8 +15,8 @@ export class LagWatch {
       const ms = now - this.#expected;
       this.#expected = now + every;
       this.worst = Math.max(this.worst, ms);
-      if (ms > every) this.#late.push({ at: now, ms });
-      if (this.#late.length > 20_000) this.#late.splice(0, 10_000);
+      if (ms > 2) this.#late.push({ at: now, ms });
+      if (this.#late.length > 100_000) this.#late.splice(0, 50_000);
     }, every);
   }
 
