@@ -10,16 +10,13 @@ import type { Leave } from './script.ts';
 /** No client waits longer than this for an answer or an end, whatever its script. */
 export const boundMs = 25_000;
 
-/** A connection that has carried whole exchanges only. */
-export type IdleConnection = Socket;
-
 /** Plays one exchange. Resolves at its end with the connection, when another exchange may use it. */
 export function playClient(
   exchange: Exchange,
   { address, port }: AddressInfo,
-  idle: IdleConnection | undefined,
-): Promise<IdleConnection | undefined> {
-  const { promise, resolve } = Promise.withResolvers<IdleConnection | undefined>();
+  idle: Socket | undefined,
+): Promise<Socket | undefined> {
+  const { promise, resolve } = Promise.withResolvers<Socket | undefined>();
   new Client(exchange, idle ?? connect({ host: address, port, allowHalfOpen: true, noDelay: true }), resolve).start();
   return promise;
 }
@@ -27,7 +24,7 @@ export function playClient(
 class Client {
   readonly #exchange: Exchange;
   readonly #socket: Socket;
-  readonly #done: (idle: IdleConnection | undefined) => void;
+  readonly #done: (idle: Socket | undefined) => void;
   readonly #reader: ClientReader;
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #goOn = Promise.withResolvers<void>();
@@ -38,7 +35,7 @@ class Client {
   readonly #onError = () => this.#closed('reset');
   readonly #onClose = () => this.#closed('reset');
 
-  constructor(exchange: Exchange, socket: Socket, done: (idle: IdleConnection | undefined) => void) {
+  constructor(exchange: Exchange, socket: Socket, done: (idle: Socket | undefined) => void) {
     this.#exchange = exchange;
     this.#socket = socket;
     this.#done = done;

@@ -5,7 +5,7 @@ import { garbageHeads } from './faults.ts';
 import { clientFrames, serverFrames } from './frames.ts';
 import { field } from './message-reader.ts';
 import { close, faultOf, markFinished, write } from './play.ts';
-import type { Turn } from './upstream.ts';
+import type { Turn } from './upstream-connection.ts';
 import { marker, type Wire } from './wire.ts';
 
 /** Answers one handshake and talks. */

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { badHeads, cutOf, garbageChunks, garbageHeads, poison } from './faults.ts';
 import { Prng } from './prng.ts';
 import type { FaultKind, Script } from './script.ts';
-import type { Turn } from './upstream.ts';
+import type { Turn } from './upstream-connection.ts';
 import { buildWire, type Wire } from './wire.ts';
 
 /** What a script's attempt suffers: only the first is harmed, so that a retry finds a healthy upstream. */

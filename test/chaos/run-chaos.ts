@@ -1,28 +1,20 @@
-/** Runs many exchanges at once against one Sluice, judges each, and looks for what is left behind. */
-import type { AddressInfo, Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+/** Many exchanges at once against one Sluice, all judged, and then a look at what is left behind. */
 import type { Scope } from '../support/close-after.ts';
 import { readMetrics } from '../support/prometheus-text.ts';
-import type { Proxy as Sluice } from '../support/start-proxy.ts';
-import { AcceptGate } from './accept-gate.ts';
-import { playClient } from './client.ts';
-import { Board, type Exchange, newExchange } from './exchange.ts';
-import { makeScript } from './generate.ts';
+import { Board } from './exchange.ts';
 import { LagWatch } from './lag.ts';
-import { heapAfterGc, moreThan, type Open, openResources } from './leaks.ts';
-import { atRest, judge, restMs } from './oracle.ts';
+import { LeakChecks } from './leak-checks.ts';
+import { heapAfterGc, openResources } from './leaks.ts';
 import { Probes } from './probes.ts';
-import { Report } from './report.ts';
+import type { Report } from './report.ts';
+import { Run, type RunOptions } from './run.ts';
 import { startSluice } from './start-sluice.ts';
 import { startChaosUpstream } from './upstream.ts';
 
 /** What to run. */
-export interface ChaosOptions {
+export interface ChaosOptions extends RunOptions {
   readonly t: Scope;
-  readonly seed: string;
   readonly exchanges: number;
-  /** How many at a time. */
-  readonly lanes: number;
   /** Plays this one alone. */
   readonly only?: number | undefined;
 }
@@ -68,7 +60,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const idle = openResources();
   await run.play(options.only ?? warmUp, options.only === undefined ? options.exchanges : options.only + 1);
 
-  const leaks = new Leaks(board);
+  const leaks = new LeakChecks(board);
   await leaks.none('exchanges or connections', async () => inUse(await proxy.metrics()));
   leaks.check(probes.ended, 'exchanges in the metrics', countOf(await proxy.metrics()));
   await leaks.none('requests in pools', () => [...probes.pools].reduce((sum, pool) => sum + pool.inFlight, 0));
@@ -91,121 +83,6 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   for (const line of proxy.logs.filter(unexpected)) board.complain(undefined, `logged: ${JSON.stringify(line)}`);
   console.log(`worst timer lag ${lag.worst.toFixed(0)} ms, heap ${(heap / 2 ** 20).toFixed(1)} MB above idle`);
   return { report: run.report, violations: [...run.violations, ...board.violations] };
-}
-
-/** Plays exchanges and judges them. */
-class Run {
-  readonly report = new Report();
-  readonly violations: string[] = [];
-  readonly #options: ChaosOptions;
-  readonly #board: Board;
-  readonly #proxy: Sluice;
-  readonly #addresses: readonly AddressInfo[];
-  readonly #lag: LagWatch;
-  readonly #gate: AcceptGate;
-
-  constructor(options: ChaosOptions, board: Board, proxy: Sluice, lag: LagWatch) {
-    this.#options = options;
-    this.#board = board;
-    this.#proxy = proxy;
-    this.#addresses = proxy.app.proxyAddresses;
-    this.#lag = lag;
-    this.#gate = new AcceptGate(this.#addresses.map(({ port }) => port));
-  }
-
-  /** Plays the exchanges with these indexes; resolves when all have been judged. */
-  async play(from: number, to: number): Promise<void> {
-    let next = from;
-    const judged: Promise<void>[] = [];
-    const lane = async () => {
-      let idle: Socket | undefined;
-      while (next < to) {
-        const index = next++;
-        // Reloads swap the pipeline under running exchanges.
-        if (index % 500 === 250) void this.#proxy.app.reload();
-        const script = makeScript(this.#options.seed, index);
-        const reused = script.client.reuse && idle !== undefined && !idle.destroyed ? idle : undefined;
-        if (reused === undefined) {
-          idle?.destroy();
-          await this.#gate.pass();
-        }
-        const exchange = newExchange(script);
-        this.#board.exchanges.set(index, exchange);
-        idle = await playClient(exchange, this.#addresses[index % this.#addresses.length] as AddressInfo, reused);
-        judged.push(this.#judge(exchange));
-      }
-      idle?.destroy();
-    };
-    await Promise.all(Array.from({ length: Math.min(this.#options.lanes, to - from) }, lane));
-    await Promise.all(judged);
-  }
-
-  /** Call it at the end. */
-  close(): void {
-    this.#gate.close();
-  }
-
-  async #judge(exchange: Exchange): Promise<void> {
-    const { index } = exchange.script;
-    const deadline = exchange.client.endedAt + restMs(exchange);
-    while (!atRest(exchange) && performance.now() < deadline + this.#lag.between(exchange.client.endedAt, deadline)) {
-      await sleep(20);
-    }
-    const outcome = judge(exchange, this.#lag);
-    // A little later, so that a second end is seen, and what a client that has left still had under way.
-    await sleep(outcome === 'left' || exchange.attemptsTold > exchange.attempts.length ? 3000 : 100);
-    this.#board.exchanges.delete(index);
-    this.report.add(exchange.script, outcome, exchange.violations.length);
-    if (exchange.violations.length > 0) this.violations.push(describe(exchange, outcome, this.#options.seed));
-  }
-}
-
-function describe({ script, client, attempts, policies, violations }: Exchange, outcome: string, seed: string): string {
-  const seen = attempts.map(({ wire, head, ...rest }) => ({
-    ...rest,
-    wireBytes: wire?.bytes.length,
-    headEnd: wire?.headEnd,
-    head: head.startLine,
-  }));
-  return [
-    `exchange ${script.index} (${outcome}):`,
-    ...violations.map((one) => `  - ${one}`),
-    `  script   ${JSON.stringify(script)}`,
-    `  client   ${JSON.stringify({ ...client, extra: client.extra.toString('latin1', 0, 300) })}`,
-    `  upstream ${JSON.stringify(seen)}`,
-    `  policies ${JSON.stringify([...policies])}`,
-    `  replay   SLUICE_CHAOS_SEED=${seed} SLUICE_CHAOS_ONLY=${script.index}`,
-  ].join('\n');
-}
-
-class Leaks {
-  readonly #board: Board;
-  constructor(board: Board) {
-    this.#board = board;
-  }
-
-  /** Waits until there are none. */
-  async none(what: string, count: () => number | Promise<number>): Promise<void> {
-    const deadline = performance.now() + 5000;
-    let left = await count();
-    while (left > 0 && performance.now() < deadline) {
-      await sleep(20);
-      left = await count();
-    }
-    if (left !== 0) this.#board.complain(undefined, `${left} ${what} left`);
-  }
-
-  /** Waits until no more is open than before. */
-  async noMore(when: string, before: Open): Promise<void> {
-    const deadline = performance.now() + 5000;
-    while (moreThan(before, openResources()) !== undefined && performance.now() < deadline) await sleep(20);
-    const more = moreThan(before, openResources());
-    if (more !== undefined) this.#board.complain(undefined, `left open ${when}: ${more}`);
-  }
-
-  check(found: number, what: string, expected: number): void {
-    if (found !== expected) this.#board.complain(undefined, `${what}: ${found}, not ${expected}`);
-  }
 }
 
 function inUse(text: string): number {

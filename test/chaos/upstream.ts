@@ -1,24 +1,8 @@
-/** The fake upstream: a bare TCP server that reads requests, finds the script by the path, and plays it. */
+/** The fake upstream: a bare TCP server, on several listeners of one port. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import type { Board, Exchange, UpstreamRecord } from './exchange.ts';
-import { field, type Head, MessageReader } from './message-reader.ts';
-import { whole } from './outcome.ts';
-import { patternBytes } from './pattern.ts';
-import { play } from './play.ts';
-import { playWebsocket } from './play-websocket.ts';
-import { indexOf } from './script.ts';
-
-/** One request and its connection, for the one who plays its script. */
-export interface Turn {
-  readonly exchange: Exchange;
-  readonly record: UpstreamRecord;
-  readonly socket: Socket;
-  /** Resolves once the request is whole; never when it is cut. */
-  readonly whole: Promise<void>;
-  /** What comes on an upgraded connection. */
-  onRaw: ((bytes: Buffer) => void) | undefined;
-}
+import type { Board } from './exchange.ts';
+import { UpstreamConnection } from './upstream-connection.ts';
 
 /** A listening fake. */
 export interface ChaosUpstream {
@@ -46,7 +30,7 @@ const listeners = 6;
 
 /** Starts one on a free port. */
 export async function startChaosUpstream(board: Board, options: UpstreamOptions = {}): Promise<ChaosUpstream> {
-  const live = new Set<Connection>();
+  const live = new Set<UpstreamConnection>();
   const accept = (socket: Socket) => {
     socket.on('error', () => undefined);
     if (options.hangUp === true) {
@@ -54,7 +38,7 @@ export async function startChaosUpstream(board: Board, options: UpstreamOptions 
       else socket.destroy();
       return;
     }
-    const connection = new Connection(board, socket);
+    const connection = new UpstreamConnection(board, socket, connections++);
     live.add(connection);
     socket.once('close', () => live.delete(connection));
     if (options.acceptDelayMs === undefined) return;
@@ -85,124 +69,4 @@ export async function startChaosUpstream(board: Board, options: UpstreamOptions 
       await Promise.all(servers.map((server) => once(server, 'close')));
     },
   };
-}
-
-class Connection {
-  readonly socket: Socket;
-  readonly #board: Board;
-  readonly #number = connections++;
-  #position = 0;
-  #reader: MessageReader | undefined;
-  #turn: Turn | undefined;
-  #bodyDone: (() => void) | undefined;
-
-  constructor(board: Board, socket: Socket) {
-    this.#board = board;
-    this.socket = socket;
-    socket.on('data', (bytes) => this.#read(bytes));
-    socket.on('end', () => {
-      this.#closed();
-      socket.end();
-    });
-    socket.on('close', () => this.#closed());
-  }
-
-  get idle(): boolean {
-    return this.#turn === undefined || this.#turn.record.finished;
-  }
-
-  toString(): string {
-    const { exchange, record } = this.#turn ?? {};
-    const turn =
-      record === undefined ? 'no request' : JSON.stringify({ ...record, wire: undefined, head: record.head.startLine });
-    const { readableEnded, writableFinished, readyState } = this.socket;
-    const state = JSON.stringify({ readableEnded, writableFinished, readyState, paused: this.socket.isPaused() });
-    return `open: connection ${this.#number} after ${this.#position} requests, ${state}, ${exchange?.script.fault.kind}: ${turn}`;
-  }
-
-  #read(bytes: Buffer): void {
-    let rest: Buffer | undefined = bytes;
-    while (rest !== undefined && rest.length > 0) {
-      if (this.#turn?.onRaw !== undefined) {
-        this.#turn.onRaw(rest);
-        return;
-      }
-      this.#reader ??= new MessageReader({
-        head: (head) => this.#begin(head),
-        body: (chunk) => this.#body(chunk),
-        end: () => this.#whole(),
-      });
-      rest = this.#reader.push(rest);
-      if (this.#reader.state === 'broken') {
-        this.#board.complain(this.#turn?.exchange, `the upstream got broken framing: ${this.#reader.problem}`);
-        this.socket.destroy();
-        return;
-      }
-      if (rest !== undefined) this.#reader = undefined;
-    }
-  }
-
-  #begin(head: Head): number | 'chunked' {
-    const [method = '', target = ''] = head.startLine.split(' ');
-    const index = indexOf(target);
-    const exchange = this.#board.exchanges.get(index);
-    const framing = /chunked/i.test(field(head, 'transfer-encoding') ?? '')
-      ? 'chunked'
-      : Number(field(head, 'content-length') ?? 0);
-    if (exchange === undefined || exchange.script.request.method !== method) {
-      this.#board.complain(exchange, `the upstream got a request that nobody is waiting for: ${head.startLine}`);
-      this.socket.destroy();
-      return framing;
-    }
-    if (this.#turn !== undefined && !whole(this.#turn.record) && this.#turn.record.closedAt === undefined) {
-      this.#board.complain(exchange, 'a request came before the response of the one before it was sent');
-    }
-    this.#turn = this.#newTurn(exchange, head);
-    const websocket = exchange.script.kind === 'websocket';
-    (websocket ? playWebsocket(this.#turn) : play(this.#turn)).catch((error: unknown) => {
-      this.#board.complain(exchange, `the harness failed: ${error instanceof Error ? error.stack : String(error)}`);
-    });
-    return framing;
-  }
-
-  #newTurn(exchange: Exchange, head: Head): Turn {
-    const record: UpstreamRecord = {
-      number: exchange.attempts.length,
-      connection: this.#number,
-      position: this.#position++,
-      head,
-      startedAt: performance.now(),
-      received: 0,
-      mismatch: false,
-      bodyComplete: false,
-      wire: undefined,
-      sent: 0,
-      finished: false,
-      finishedAt: 0,
-      struckAt: undefined,
-      closedAt: undefined,
-    };
-    exchange.attempts.push(record);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#bodyDone = resolve;
-    return { exchange, record, socket: this.socket, whole: promise, onRaw: undefined };
-  }
-
-  #body(chunk: Buffer): void {
-    if (this.#turn === undefined) return;
-    const { record, exchange } = this.#turn;
-    const { index, request } = exchange.script;
-    const expected = patternBytes(2 * index, request.bytes).subarray(record.received, record.received + chunk.length);
-    if (!expected.equals(chunk)) record.mismatch = true;
-    record.received += chunk.length;
-  }
-
-  #whole(): void {
-    if (this.#turn !== undefined) this.#turn.record.bodyComplete = true;
-    this.#bodyDone?.();
-  }
-
-  #closed(): void {
-    if (this.#turn !== undefined) this.#turn.record.closedAt ??= performance.now();
-  }
 }
