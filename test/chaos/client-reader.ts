@@ -36,7 +36,8 @@ export class ClientReader {
       return;
     }
     const rest = this.#reader.push(bytes);
-    client.surplus += rest?.length ?? 0;
+    // A head that was broken off does not say that it was a HEAD.
+    if (client.headSent) client.surplus += rest?.length ?? 0;
     client.broken = this.#reader.problem;
     if (script.kind === 'websocket' && this.status === 101 && client.matched === this.expected.length)
       this.complete = true;

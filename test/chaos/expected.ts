@@ -65,7 +65,7 @@ function byFault({ script }: Exchange): readonly Outcome[] {
     return bodyless(script) || script.response.framing !== 'chunked' ? ['complete'] : ['cut', 'in-band'];
   }
   if (kind === 'early-hard-close') return ['complete', 'cut', 'in-band', 'upstream_reset'];
-  if (kind !== 'fin' && kind !== 'rst' && kind !== 'stall') return ['upstream_protocol', 'upstream_reset'];
+  if (kind !== 'fin' && kind !== 'rst' && kind !== 'stall') return ['upstream_protocol'];
   if (script.kind === 'websocket') {
     const early = kind === 'stall' ? 'upstream_first_byte_timeout' : 'upstream_reset';
     return ['cut', early, 'upstream_protocol'];

@@ -43,6 +43,8 @@ function judgeHead({ script, violations }: Exchange, { head }: UpstreamRecord): 
 /** Another attempt is right where a policy asked for it, or where a kept-alive connection was stale (RFC 9110 §9.2.2). */
 function judgeRepetition({ script, violations }: Exchange, attempt: UpstreamRecord): void {
   if (script.policy.act === 'retry') return;
-  if (attempt.sent > 0) violations.push(`sent again after ${attempt.sent} bytes of an answer`);
+  // A reset discards what has been sent before it: then nothing of it may have come.
+  const discarded = /rst|close/.test(script.fault.kind);
+  if (attempt.sent > 0 && !discarded) violations.push(`sent again after ${attempt.sent} bytes of an answer`);
   else if (attempt.position === 0) violations.push('sent again although its connection was new');
 }

@@ -6,7 +6,7 @@ import { summary } from './report.ts';
 import { runChaos } from './run-chaos.ts';
 
 /** Most violations told with all that is known of them. */
-const told = 20;
+const told = Number(process.env.SLUICE_CHAOS_TOLD ?? 20);
 
 /**
  * Runs `exchanges` of them. `SLUICE_CHAOS_SEED` chooses the seed (default `seed`, or a new one), `SLUICE_CHAOS_ONLY` plays

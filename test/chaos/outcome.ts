@@ -65,7 +65,17 @@ export function outcomeOf(exchange: Exchange): Outcome {
   return client.matched === all ? 'complete' : wrong(`complete with ${client.matched} of ${all} bytes`);
 }
 
-function ended({ client }: Exchange): Outcome {
+/** Node resets the connection of an HTTP/1.0 client that is still sending; the answer had come whole before. */
+function gotAll(exchange: Exchange): boolean {
+  const { client, script } = exchange;
+  const attempt = answeringAttempt(exchange);
+  if (script.request.version !== '1.0' || client.sent || attempt === undefined || !whole(attempt)) return false;
+  return client.matched === bodySent(attempt);
+}
+
+function ended(exchange: Exchange): Outcome {
+  const { client } = exchange;
+  if (client.terminal === 'closed' && gotAll(exchange)) return 'complete';
   return client.terminal === 'complete' ? 'complete' : client.terminal === 'left' ? 'left' : 'cut';
 }
 

@@ -27,7 +27,7 @@ export function startSluice(urls: Readonly<Record<UpstreamName, string>>, probes
             url: urls[name],
             dialect: dialects[name] ?? 'openai',
             allow_private: true,
-            timeouts: { connect: '5s', first_byte: '1500ms', idle: '1500ms', total: '15s' },
+            timeouts: { connect: '5s', first_byte: '2500ms', idle: '2500ms', total: '15s' },
             pool: { connections: 150, queue: 4000 },
           },
         ]),
