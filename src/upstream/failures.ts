@@ -37,6 +37,10 @@ export function failureOf(error: unknown, reused: boolean): Failure {
   // Some parser errors of undici have the member and nothing in it.
   const code = error instanceof Error && 'code' in error ? String(error.code ?? '') : '';
   const message = error instanceof Error ? error.message : String(error);
+  // What undici calls an unsolicited 101, and its own assertion on a status below 100.
+  if (message === 'bad upgrade' || code === 'ERR_ASSERTION') {
+    return { code: 'upstream_protocol', message: 'not an HTTP/1.1 response', safeToRetry: false, cause: error };
+  }
   if (reset.has(code)) return { code: 'upstream_reset', message: code, safeToRetry: reused, cause: error };
   const parsing = error instanceof Error && error.name === 'HTTPParserError';
   if (parsing || code.startsWith('HPE_') || code.startsWith('UND_ERR_') || error instanceof TypeError) {
