@@ -106,7 +106,7 @@ export const bodies: readonly Hazard[] = [
     async run(target) {
       const { upstream, connect } = await stage(target, () => {}, { on: 'head' });
       const client = await connect();
-      await client.send(message('POST /v1/x', 'transfer-encoding: chunked'));
+      await client.send(message('POST /v1/x', 'transfer-encoding: chunked') + chunk('begin;'));
       const { socket } = await upstream.nextExchange();
       for (let n = 0; n < 20; n++) {
         const part = `part ${n};`;
@@ -144,7 +144,7 @@ export const bodies: readonly Hazard[] = [
       const { upstream, connect } = await stage(target, ({ socket }) => void socket.pause(), { on: 'head' });
       const client = await connect();
       client.socket.on('error', () => {});
-      await client.send(message('POST /v1/x', `content-length: ${total}`));
+      await client.send(`${message('POST /v1/x', `content-length: ${total}`)}begin`);
       await upstream.nextExchange();
       const taken = await pump((bytes) => client.send(bytes).catch(() => undefined));
       assert.ok(taken < held, `${taken} bytes were taken for an upstream that does not read`);

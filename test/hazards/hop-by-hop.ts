@@ -124,7 +124,7 @@ export const hopByHop: readonly Hazard[] = [
   },
   {
     name: 'more requests than connections wait for one, and each carries the key',
-    native: 'passes',
+    native: 'fails',
     async run(target) {
       const { upstream, ask } = await stage(target, ok, { connections: 2 });
       const asked = Array.from({ length: 12 }, () => ask(message('GET /v1/x', 'authorization: Bearer of-the-client')));

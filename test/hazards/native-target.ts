@@ -1,46 +1,59 @@
 /** http-proxy-3's native pass as a hazard's target: what hazards are compared with. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { closeAfter, type Scope } from '../support/close-after.ts';
+import type { Scope } from '../support/close-after.ts';
 import { providerKey, type Target } from './hazard.ts';
+import type { NativeSettings } from './native-pass.ts';
 
 const script = fileURLToPath(new URL('native-pass.ts', import.meta.url));
+/** Processes that have stood all that they were given so far. */
+const idle: ChildProcess[] = [];
 
-/** The native pass, in a process of its own for each hazard. */
+/** The native pass in a process that no other hazard uses at the same time. */
 export interface NativeTarget extends Target {
   /** Whether its process has ended by itself. */
   readonly died: boolean;
+  /** Lets go of the process; one whose hazard it did not stand is not used again. */
+  release(stood: boolean): void;
 }
 
 /** See {@link NativeTarget}. */
 export function nativePass(scope: Scope): NativeTarget {
-  let died = false;
+  // What a user would say with --max-http-header-size; the server has its own, smaller limit.
+  const execArgv = ['--max-http-header-size=131072'];
+  const child = idle.pop() ?? fork(script, { execArgv, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
   return {
     name: 'http-proxy-3, native pass',
     scope,
     get died() {
-      return died;
+      return child.exitCode !== null;
     },
-    async start(upstream, { connectMs, firstByteMs, idleMs, connections, maxHeaderBytes } = {}) {
-      const settings = {
-        target: upstream,
+    release(stood) {
+      if (stood && child.connected) idle.push(child);
+      else child.kill('SIGKILL');
+    },
+    async start(target, { connectMs, firstByteMs, idleMs, connections, maxHeaderBytes } = {}) {
+      const settings: NativeSettings = {
+        target,
         key: providerKey,
         // It has one timeout for both.
-        proxyTimeout: firstByteMs ?? idleMs,
-        connectTimeout: connectMs,
-        connections,
+        ...numbers({ proxyTimeout: firstByteMs ?? idleMs, connectTimeout: connectMs, connections, maxHeaderBytes }),
       };
-      const flags = maxHeaderBytes === undefined ? [] : [`--max-http-header-size=${maxHeaderBytes}`];
-      const child = spawn(process.execPath, [...flags, script, JSON.stringify(settings)], {
-        stdio: ['ignore', 'pipe', 'ignore'],
-      });
-      child.once('exit', (code) => {
-        died = code !== null && code !== 0;
-      });
-      closeAfter(scope, () => child.kill('SIGKILL'));
-      const [line] = (await once(child.stdout, 'data')) as [Buffer];
-      return `http://127.0.0.1:${line.toString().trim()}`;
+      child.send(settings);
+      const [port] = (await once(child, 'message')) as [number];
+      return `http://127.0.0.1:${port}`;
     },
   };
+}
+
+/** Ends the processes that are left. */
+export function endNativeProcesses(): void {
+  for (const child of idle.splice(0)) child.kill('SIGKILL');
+}
+
+function numbers<K extends string>(values: Readonly<Record<K, number | undefined>>): Partial<Record<K, number>> {
+  const given: Partial<Record<K, number>> = {};
+  for (const key of Object.keys(values) as K[]) if (values[key] !== undefined) given[key] = values[key];
+  return given;
 }
