@@ -1,7 +1,7 @@
-/** A client that leaves stops the upstream (law 3), whatever is under way; the latencies are measured elsewhere. */
+/** A client that leaves stops the upstream (law 3), whatever is under way, and so does a clock. Latencies are measured elsewhere. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { connectRaw, type RawClient } from '../support/raw-client.ts';
 import { chunk, type Hazard, message, ok, stage, type Target, until } from './hazard.ts';
 
@@ -68,20 +68,33 @@ function whileTheUpstreamDoesNotRead(how: Leave) {
   };
 }
 
-async function whileConnecting(target: Target): Promise<void> {
-  const server = createServer({ allowHalfOpen: false });
+/** An upstream that takes TCP connections and never answers a TLS handshake. */
+async function mutePort(target: Target): Promise<{ url: string; accepted: Promise<Socket> }> {
+  const server = createServer();
+  const accepted = once(server, 'connection').then(([socket]: Socket[]) => socket as Socket);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   target.scope.after(() => server.close());
-  const url = await target.start(`https://127.0.0.1:${(server.address() as AddressInfo).port}`, { connectMs: 60_000 });
-  const accepted = once(server, 'connection');
-  const client = await connectRaw(url, { t: target.scope });
+  return { url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, accepted };
+}
+
+async function whileConnecting(target: Target): Promise<void> {
+  const mute = await mutePort(target);
+  const client = await connectRaw(await target.start(mute.url, { connectMs: 60_000 }), { t: target.scope });
   await client.send(message('GET /v1/x'));
-  const [socket] = await accepted;
+  const socket = await mute.accepted;
   const closed = new Promise((resolve) => socket.on('error', () => {}).on('close', resolve));
   socket.resume();
   client.reset();
   await closed;
+}
+
+async function muteHandshake(target: Target): Promise<void> {
+  const mute = await mutePort(target);
+  const client = await connectRaw(await target.start(mute.url, { connectMs: 100 }), { t: target.scope });
+  await client.send(message('GET /v1/x'));
+  assert.equal((await client.response()).status, 504);
+  (await mute.accepted).destroy();
 }
 
 async function whileQueued(target: Target): Promise<void> {
@@ -126,6 +139,7 @@ export const aborts: readonly Hazard[] = [
     native: 'passes',
     run: whileTheUpstreamDoesNotRead('FIN'),
   },
+  { name: 'a TLS handshake that nobody answers is a 504 in time', native: 'fails', run: muteHandshake },
   { name: 'a client that leaves during the TLS handshake ends it', native: 'passes', run: whileConnecting },
   { name: 'a client that leaves while it waits for a connection is never sent', native: 'fails', run: whileQueued },
 ];

@@ -62,13 +62,7 @@ async function ending(client: RawClient): Promise<{ what: string; at: number }> 
     if (status !== undefined && status !== '200' && code !== undefined) {
       return { what: `${status} ${code}`, at: performance.now() };
     }
-    if (text.endsWith('\r\n0\r\n\r\n')) {
-      const at = performance.now();
-      const event = /\n\n(?:\r\n\w+\r\n)?((?:event: error\n)?data: \{[^\n]*"error"[^\n]*\n\n)\r\n0\r\n\r\n$/.exec(text);
-      const first = /\r\n\r\n\w+\r\n((?:event: error\n)?data: \{[^\n]*"error"[^\n]*\n\n)\r\n0\r\n\r\n$/.exec(text);
-      if ((event ?? first) === null || /\[DONE\]|message_stop/.test(text)) return { what: 'LOOKS FINISHED', at };
-      return { what: `error event ${/upstream_\w+/.exec(text)?.[0]}`, at };
-    }
+    if (text.endsWith('\r\n0\r\n\r\n')) return { what: lastWords(text), at: performance.now() };
     if ((await client.chunk()) === undefined) {
       const { at } = await client.closed;
       return { what: 'destroyed', at };
@@ -76,10 +70,19 @@ async function ending(client: RawClient): Promise<{ what: string; at: number }> 
   }
 }
 
+/** What a complete chunked response says at its end: only an error event, with no terminator before it, is honest. */
+function lastWords(text: string): string {
+  const error = /\r\n\w+\r\n(?:event: error\n)?data: (\{[^\n]*"error":\{[^\n]*\})\n\n\r\n0\r\n\r\n$/.exec(text)?.[1];
+  if (error === undefined || text.includes('[DONE]') || text.includes('message_stop')) return 'LOOKS FINISHED';
+  const { code, type } = (JSON.parse(error) as { error: { code?: string; type: string } }).error;
+  return `error event ${code ?? type}`;
+}
+
 function expected(dialect: MatrixDialect, cut: Cut, fault: Fault): string {
   if (cut.name === 'before the head')
     return fault === 'stall' ? '504 upstream_first_byte_timeout' : '502 upstream_reset';
   if (dialect === 'none' || cut.boundary === undefined) return 'destroyed';
+  if (dialect === 'anthropic') return 'error event api_error';
   return `error event ${fault === 'stall' ? 'upstream_idle_timeout' : 'upstream_reset'}`;
 }
 
