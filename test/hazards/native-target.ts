@@ -7,8 +7,9 @@ import { providerKey, type Target } from './hazard.ts';
 import type { NativeSettings } from './native-pass.ts';
 
 const script = fileURLToPath(new URL('native-pass.ts', import.meta.url));
-/** Processes that have stood all that they were given so far. */
+/** Processes that have stood all that they were given so far, and all that were started. */
 const idle: ChildProcess[] = [];
+const all: ChildProcess[] = [];
 
 /** The native pass in a process that no other hazard uses at the same time. */
 export interface NativeTarget extends Target {
@@ -22,7 +23,8 @@ export interface NativeTarget extends Target {
 export function nativePass(scope: Scope): NativeTarget {
   // What a user would say with --max-http-header-size; the server has its own, smaller limit.
   const execArgv = ['--max-http-header-size=131072'];
-  const child = idle.pop() ?? fork(script, { execArgv, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+  const child = takeIdle() ?? fork(script, { execArgv, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+  if (!all.includes(child)) all.push(child);
   return {
     name: 'http-proxy-3, native pass',
     scope,
@@ -40,8 +42,11 @@ export function nativePass(scope: Scope): NativeTarget {
         // It has one timeout for both.
         ...numbers({ proxyTimeout: firstByteMs ?? idleMs, connectTimeout: connectMs, connections, maxHeaderBytes }),
       };
-      child.send(settings);
-      const [port] = (await once(child, 'message')) as [number];
+      // One that has stood its last hazard may die of it a moment later.
+      const ended = once(child, 'exit').then(() => Promise.reject(new Error('the process has died')));
+      child.send(settings, () => {});
+      const [port] = (await Promise.race([once(child, 'message'), ended])) as [number];
+      ended.catch(() => undefined);
       return `http://127.0.0.1:${port}`;
     },
   };
@@ -49,7 +54,13 @@ export function nativePass(scope: Scope): NativeTarget {
 
 /** Ends the processes that are left. */
 export function endNativeProcesses(): void {
-  for (const child of idle.splice(0)) child.kill('SIGKILL');
+  for (const child of all.splice(0)) child.kill('SIGKILL');
+}
+
+function takeIdle(): ChildProcess | undefined {
+  let child = idle.pop();
+  while (child !== undefined && child.exitCode !== null) child = idle.pop();
+  return child;
 }
 
 function numbers<K extends string>(values: Readonly<Record<K, number | undefined>>): Partial<Record<K, number>> {

@@ -6,7 +6,7 @@ import { type Hazard, type Target, within } from './hazard.ts';
 import { endNativeProcesses, type NativeTarget, nativePass } from './native-target.ts';
 import { sluice } from './sluice-target.ts';
 
-/** What hangs is given up after so long; the second try of what should be stood has longer, on a busy machine. */
+/** What hangs is given up after so long; what should be stood is tried again for longer, on a busy machine. */
 const patience = { first: 1_000, second: 10_000 };
 
 /** Runs a hazard and cleans up: `stands`, or why not. The time that the target takes to start does not count. */
@@ -40,10 +40,10 @@ async function outcome(
 suite('the native pass of http-proxy-3 fails what it is said to fail, and no more:', { concurrency: 6 }, () => {
   const rows = new Map<Hazard, { ours: string; native: string }>();
   for (const hazard of hazards) {
-    test(hazard.name, { timeout: 60_000 }, async () => {
+    test(hazard.name, { timeout: 50_000 }, async () => {
       const ours = await outcome(hazard, sluice, patience.second);
       let native = await outcome(hazard, nativePass, patience.first);
-      if (native !== 'stands' && hazard.native === 'passes') {
+      for (let tries = 0; tries < 2 && native !== 'stands' && hazard.native === 'passes'; tries++) {
         native = await outcome(hazard, nativePass, patience.second);
       }
       rows.set(hazard, { ours, native });
