@@ -29,7 +29,7 @@ function inTheStream(how: Leave) {
     const { upstream, connect } = await stage(target, head + chunk('data: 1\n\n'));
     const client = await connect();
     await client.send(message('GET /v1/x'));
-    while (!client.received.includes('data: 1')) await client.chunk();
+    await client.arrival('data: 1');
     const exchange = await upstream.nextExchange();
     leave(client, how);
     await exchange.closed;

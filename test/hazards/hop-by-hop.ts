@@ -116,7 +116,7 @@ export const hopByHop: readonly Hazard[] = [
       await client.response();
       const first = await upstream.nextExchange();
       await client.send(message('GET /v1/x'));
-      while (!client.received.includes('half')) await client.chunk();
+      await client.arrival('half');
       first.reset();
       await client.closed;
       assert.equal(upstream.exchanges.length, 2);
