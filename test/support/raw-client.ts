@@ -113,6 +113,13 @@ export class RawClient {
     }
   }
 
+  /** Resolves once `text` (latin1) is among what has been received; rejects when the connection ends before. */
+  async arrival(text: string): Promise<void> {
+    while (!this.received.includes(text, 0, 'latin1')) {
+      if ((await this.chunk()) === undefined) throw new Error(`the connection ended before ${JSON.stringify(text)}`);
+    }
+  }
+
   /** Everything received so far. */
   get received(): Buffer {
     return Buffer.concat(this.#received);

@@ -62,10 +62,11 @@ export async function startRawUpstream(script: RawScript, options: RawUpstreamOp
   const arrivals = new Arrivals<RawExchange>();
   const hand = (exchange: RawExchange) => {
     exchanges.push(exchange);
-    arrivals.push(exchange);
     // A script that throws must not pass for a stall.
     const thrown = (error: unknown) => arrivals.fail(error instanceof Error ? error : new Error(String(error)));
+    // Whoever waits for the exchange goes on after the script has written its first bytes.
     Promise.resolve(exchange).then(script).catch(thrown);
+    arrivals.push(exchange);
   };
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     sockets.add(socket);
