@@ -36,7 +36,7 @@ export interface Expected extends TokenCounts {
 }
 
 /** Texts that have what a careless reader takes for something else; characters of one to four bytes. */
-export const tokens: readonly string[] = [
+const tokens: readonly string[] = [
   'Hi',
   ' "usage": {"prompt_tokens": 999}',
   '\n\ndata: [DONE]\n\n',
@@ -47,14 +47,14 @@ export const tokens: readonly string[] = [
 ];
 
 /** The answer that all of them give. */
-export const answer: Answer = {
+const usual: Answer = {
   id: '7',
   model: 'modèle-世',
   tokens,
   usage: { input: 31, output: 23, cached: 12, reasoning: 5 },
   created: 1_790_000_000,
 };
-const { model } = answer;
+const { model } = usual;
 const streaming = { stream: true, stream_options: { include_usage: true } };
 const whole = { stream: false };
 
@@ -112,8 +112,7 @@ const chat = '/v1/chat/completions';
 const azure = '/openai/deployments/my-gpt/chat/completions?api-version=2026-01-01';
 const stream = '/v1beta/models/gemini-x:streamGenerateContent';
 
-/** Every dialect, streamed and not. */
-export const cases: readonly Case[] = [
+const all = (answer: Answer): readonly Case[] => [
   make('openai chat', 'openai', chat, openaiChat(answer, streaming), openai),
   make('openai chat', 'openai', chat, openaiChat(answer, whole), openai),
   make('openai completions', 'openai', '/v1/completions', openaiCompletions(answer, streaming), {
@@ -154,6 +153,15 @@ export const cases: readonly Case[] = [
   make('ollama as openai', 'ollama', chat, openaiChat(answer, whole), openai),
   make('vllm', 'openai', chat, vllmChat(answer), openai),
 ];
+
+/** Every dialect, streamed and not, with texts that are difficult to read. */
+export const cases = all(usual);
+
+/** The streamed ones with other texts. */
+export function streamsOf(texts: readonly string[]): Case[] {
+  const streams = all({ ...usual, tokens: texts }).filter(({ streamed }) => streamed);
+  return streams.map((one) => ({ ...one, expected: { ...one.expected, outputEvents: texts.length } }));
+}
 
 /** The case of that name. */
 export function caseNamed(name: string): Case {

@@ -123,6 +123,18 @@ test('an error in a stream is told by its class, code and type, never by its tex
   }
 });
 
+test('an error is found after the answer has begun', () => {
+  const lines = '{"error":"an error was encountered while running the model: secret"}\n';
+  for (const one of cases.filter(({ streamed, name }) => streamed && !name.startsWith('gemini array'))) {
+    const [, , text] = errors.find(([dialect, path]) => dialect === one.dialect && path === one.head.path) ?? [];
+    const error = Buffer.from(one.head.contentType === 'application/x-ndjson' ? lines : (text ?? event({ error: {} })));
+    const began = one.pieces.slice(0, -2).map((piece) => Buffer.from(piece));
+    const report = read(one.dialect, one.head, [...began, error]);
+    assert.notEqual(report.error, undefined, one.name);
+    assert.deepEqual([report.terminated, report.responseModel], [true, one.expected.responseModel], one.name);
+  }
+});
+
 test('an error in a body whose status is a success, in a line, and in an array is told', () => {
   const body = (dialect: Dialect, value: unknown, more: Partial<typeof head> = {}) =>
     read(dialect, { ...head, ...more }, [Buffer.from(JSON.stringify(value))]);

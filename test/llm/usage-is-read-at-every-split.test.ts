@@ -35,6 +35,10 @@ const spellings: readonly (readonly [string, (text: string) => string])[] = [
     (text) => text.replaceAll(/^data/gm, ': note\nid: 4\nretry: 9\nother\ndata'),
   ],
   ['data over several lines', (text) => text.replaceAll(/^data: (\{.*?),"/gm, 'data: $1,\ndata: "')],
+  [
+    'data over several lines that end in CR LF',
+    (text) => text.replaceAll(/^data: (\{.*?),"/gm, 'data: $1,\ndata: "').replaceAll(/\r?\n/g, '\r\n'),
+  ],
   ['no end of the last line', (text) => text.trimEnd()],
 ];
 

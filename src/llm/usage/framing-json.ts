@@ -62,7 +62,6 @@ export class JsonFraming {
         const byte = chunk[at] as number;
         if (byte === quote) {
           this.#inString = true;
-          this.#memory.escaped = false;
         } else if (byte === openObject || byte === openArray) {
           if (this.#depth++ === 0) start = at;
         } else if ((byte === closeObject || byte === closeArray) && this.#depth > 0 && --this.#depth === 0) {

@@ -164,7 +164,6 @@ export class JsonSkeleton {
     const top = this.#stack.at(-1);
     if (state === 'key' && top?.filled === true) this.#put(comma);
     this.#stringAt = this.#length;
-    this.#memory.escaped = false;
     this.#put(quote);
     if (this.#state !== 'dead') this.#state = state;
   }
@@ -213,17 +212,15 @@ export class JsonSkeleton {
         if (i === end) return end;
         i++;
         this.#skipString = false;
-        if (this.#skipDepth === 0) return this.#skipped(i);
         continue;
       }
       const byte = bytes[i] as number;
       const closes = byte === closeObject || byte === closeArray;
-      // A scalar ends where its container goes on.
+      // A string or a scalar ends where its container goes on.
       if (this.#skipDepth === 0 && (closes || byte === comma)) return this.#skipped(i);
       i++;
       if (byte === quote) {
         this.#skipString = true;
-        this.#memory.escaped = false;
       } else if (byte === openObject || byte === openArray) {
         this.#skipDepth++;
       } else if (closes && --this.#skipDepth === 0) {

@@ -3,7 +3,7 @@
 const quote = 0x22;
 const backslash = 0x5c;
 
-/** Remembers over two pieces of a string whether the first byte of the second one is escaped. */
+/** Remembers over two pieces of a string whether the first byte of the second one is escaped; false between strings. */
 export interface EscapeMemory {
   escaped: boolean;
 }
