@@ -16,12 +16,11 @@ import type { Forwarder, Handshake } from '../upstream/forward.ts';
 import type { HandshakeConnection, Upstream } from '../upstream/upstream.ts';
 import { ClientResponse } from './client-response.ts';
 import { type Arrival, Context, type Core } from './context.ts';
+import { EarlyBytes } from './early-bytes.ts';
 import { grouped, HandshakeAttempt } from './handshake.ts';
 import { inboundHeaders } from './hygiene.ts';
 import { renderReply } from './reply.ts';
 
-/** Most bytes a client may send before its handshake is answered. */
-const earlyBytes = 64 * 1024;
 /** How long an upstream may take to read what the client sent last, once that has closed. */
 const farewellMs = 1_000;
 
@@ -30,27 +29,21 @@ export class UpgradeExchange extends Context implements Handshake {
   readonly #forwarder: Forwarder;
   readonly #socket: Socket;
   readonly connection: HandshakeConnection;
-  #early: Buffer[];
-  #earlySize = 0;
+  readonly #early: EarlyBytes;
   #ending: OutcomeKind = 'client_abort';
   #attempt: HandshakeAttempt | undefined;
   #request: ClientRequest | undefined;
   #peer: Duplex | undefined;
   #timers: NodeJS.Timeout[] = [];
-  readonly #onEarly = (chunk: Buffer) => this.#keepEarly(chunk);
-  readonly #onEarlyEnd = () => this.#socket.destroy();
 
   constructor(core: Core, forwarder: Forwarder, arrival: Arrival, socket: Socket, head: Buffer) {
     super(core, arrival);
     this.#forwarder = forwarder;
     this.#socket = socket;
     this.connection = arrival.route.upstream.handshake();
-    this.#early = head.length > 0 ? [head] : [];
+    this.#early = new EarlyBytes(socket, head);
     socket.on('error', () => undefined);
     socket.on('close', () => this.#closed());
-    // Read on until the handshake is answered: a paused socket does not tell that its client has left.
-    socket.on('data', this.#onEarly);
-    socket.on('end', this.#onEarlyEnd);
   }
 
   /** Runs it. Never throws. */
@@ -145,10 +138,8 @@ export class UpgradeExchange extends Context implements Handshake {
     // The relay stops reading from the client when the upstream has gone: its FIN would not be seen until the idle timeout.
     peer.once('close', () => process.nextTick(() => this.#socket.resume()));
     this.#clearTimers();
-    this.#stopEarly();
-    // http-proxy-3 relays from here on: what has come early goes first.
-    if (this.#early.length > 0) this.#socket.unshift(Buffer.concat(this.#early));
-    this.#early = [];
+    // http-proxy-3 relays from here on.
+    this.#early.giveBack();
     const headers = inboundHeaders(response.rawHeaders);
     this.observer.attemptAnswered(this.#attempt as HandshakeAttempt, 101);
     this.#tellHooks({ kind: 'response', status: 101, headers });
@@ -199,7 +190,7 @@ export class UpgradeExchange extends Context implements Handshake {
     this.stopped = true;
     this.#clearTimers();
     this.#giveUp();
-    this.#stopEarly();
+    this.#early.stop();
     this.blame(decision);
     this.#ending = ending;
     const context = { requestId: this.id, dialect: this.dialect, policy: decision.policy };
@@ -284,17 +275,5 @@ export class UpgradeExchange extends Context implements Handshake {
   #clearTimers(): void {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers = [];
-  }
-
-  #keepEarly(chunk: Buffer): void {
-    this.#early.push(chunk);
-    this.#earlySize += chunk.length;
-    if (this.#earlySize > earlyBytes) this.#socket.destroy();
-  }
-
-  #stopEarly(): void {
-    this.#socket.off('data', this.#onEarly);
-    this.#socket.off('end', this.#onEarlyEnd);
-    this.#socket.pause();
   }
 }
