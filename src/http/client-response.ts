@@ -97,9 +97,9 @@ export class ClientResponse {
     if ((this.#res.socket?.writableLength ?? 0) > 0) this.#watch();
   }
 
-  /** Whether an error event can still be written: an open event stream, cut exactly between two events. */
+  /** Whether an error event can still be written: an open event stream, cut exactly between two events and before its end. */
   get canEndInBand(): boolean {
-    return this.#tail?.atBoundary === true && !this.#res.destroyed;
+    return this.#tail?.atBoundary === true && !this.#tail.terminated && !this.#res.destroyed;
   }
 
   /** Ends an event stream with its dialect's error event and without its terminator. */

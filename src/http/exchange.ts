@@ -238,7 +238,7 @@ export class HttpExchange extends Context implements AttemptOwner {
     this.blame({ reply: reason, policy: undefined });
     this.#ending = ending;
     const event = dialects[this.dialect].streamError?.(errorFacts(reason, this.id), this.out.path);
-    if (event === undefined || !this.#response.canEndInBand) {
+    if (event === undefined || this.reading?.terminated === true || !this.#response.canEndInBand) {
       this.#response.destroy();
       return;
     }

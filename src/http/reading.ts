@@ -14,6 +14,7 @@ export class Reading {
   readonly #dialect: Dialect;
   readonly #path: string;
   #reader: UsageReader | undefined;
+  #terminated = false;
 
   /** @param path as it goes upstream, without its query */
   constructor(dialect: Dialect, path: string) {
@@ -42,9 +43,15 @@ export class Reading {
     this.#reader?.push(chunk);
   }
 
+  /** Whether the dialect's own ending has been seen: what comes after it nobody reads. */
+  get terminated(): boolean {
+    return this.#reader?.terminated ?? this.#terminated;
+  }
+
   /** The answer has ended, whole or not; only the first call counts. */
   end(whole: boolean): void {
     this.usage ??= this.#reader?.end(whole);
+    this.#terminated = this.terminated;
     this.#reader = undefined;
   }
 }

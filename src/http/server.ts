@@ -111,6 +111,8 @@ export class ProxyServer {
 
   /** Serves one request; its connection calls it when all before it are answered. Never throws. */
   serve({ req, res, kind }: Waiting): void {
+    // HTTP/1.0 knows no Transfer-Encoding: where that message ends is anybody's guess (RFC 9112 §6.1).
+    if (req.httpVersionMinor === 0 && req.headers['transfer-encoding'] !== undefined) res.shouldKeepAlive = false;
     if (kind === 'expectation') {
       this.#refuse(req, res, { refusal: problem('expectation_failed'), id: 'none', clientIp: peerOf(req) });
     } else {

@@ -24,6 +24,8 @@ export interface AnswerHead {
 export interface UsageReader {
   /** Looks at bytes as they pass. Synchronous; never throws; keeps nothing of the chunk's memory. */
   push(chunk: Buffer): void;
+  /** Whether the dialect's own ending has been seen so far (of an encoded answer: in what has been decoded). */
+  readonly terminated: boolean;
   /**
    * The report; a promise where the answer was encoded and its last bytes are still being decoded. Never rejects.
    * @param whole the provider finished its response (false: cut, or the client left)

@@ -131,6 +131,7 @@ export class UpstreamAttempt implements PooledHandler {
     if (this.#over) throw new AttemptError('internal_error', 'aborted before it was sent');
     this.#controller = controller;
     this.#readBefore = this.connection?.bytesRead ?? 0;
+    this.connection?.expectHead();
     this.sentAt = performance.now();
     this.timings = this.connection?.takeTimings();
     const limit = this.runtime.timeouts.first_byte;

@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net';
 import { Client, type Dispatcher, Pool } from 'undici';
 import { type Connector, type ConnectTimings, timingsOf } from './connector.ts';
+import { DropContinue } from './drop-continue.ts';
 
 /** What a connection tells the handler of a request. */
 export interface PooledHandler extends Dispatcher.DispatchHandler {
@@ -45,6 +46,11 @@ export class Connection extends Client {
     return this.#link.socket?.bytesRead ?? 0;
   }
 
+  /** A request has been sent: what comes next is the head of its response. */
+  expectHead(): void {
+    this.#link.interim?.expectHead();
+  }
+
   override dispatch(options: Dispatcher.DispatchOptions, handler: PooledHandler): boolean {
     handler.connection = this;
     const ready = super.dispatch(options, handler);
@@ -60,6 +66,7 @@ export class Connection extends Client {
 /** What connects one client, and its present socket. */
 class Link {
   socket: Socket | undefined;
+  interim: DropContinue | undefined;
   readonly #connector: Connector;
   #giveUp: (() => void) | undefined;
   #told: Socket | undefined;
@@ -73,6 +80,7 @@ class Link {
     this.#giveUp = this.#connector(target, (...result) => {
       this.#giveUp = undefined;
       this.socket = result[1] ?? undefined;
+      this.interim = this.socket && new DropContinue(this.socket);
       callback(...result);
     });
     return this.#giveUp;

@@ -60,6 +60,10 @@ export class PlainReader implements BodySink {
     return this.#found.stopped !== undefined;
   }
 
+  get terminated(): boolean {
+    return this.#found.terminated;
+  }
+
   end(whole: boolean): UsageReport {
     if (!this.stopped) {
       try {

@@ -60,6 +60,10 @@ export class EncodedReader {
     }
   }
 
+  get terminated(): boolean {
+    return this.#reader.terminated;
+  }
+
   end(whole: boolean): UsageReport | Promise<UsageReport> {
     if (this.#decoder === undefined || this.#closed === undefined || this.#reader.stopped)
       return this.#reader.end(whole);
