@@ -98,8 +98,11 @@ export class ClientResponse {
   }
 
   /** Whether an error event can still be written: an open event stream, cut exactly between two events. */
-  get canEndInBand(): boolean {
-    return this.#tail?.atBoundary === true && !this.#res.destroyed;
+  canEndInBand(terminator: RegExp | undefined): boolean {
+    const tail = this.#tail;
+    if (tail === undefined || this.#res.destroyed || !tail.atBoundary) return false;
+    // After it a client takes the stream for whole and reads no error: only the connection can still say it.
+    return terminator === undefined || !tail.endsWith(terminator);
   }
 
   /** Ends an event stream with its dialect's error event and without its terminator. */

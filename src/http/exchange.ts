@@ -237,8 +237,9 @@ export class HttpExchange extends Context implements AttemptOwner {
     this.#stopAttempt();
     this.blame({ reply: reason, policy: undefined });
     this.#ending = ending;
-    const event = dialects[this.dialect].streamError?.(errorFacts(reason, this.id), this.out.path);
-    if (event === undefined || !this.#response.canEndInBand) {
+    const { streamError, terminated } = dialects[this.dialect];
+    const event = streamError?.(errorFacts(reason, this.id), this.out.path);
+    if (event === undefined || !this.#response.canEndInBand(terminated)) {
       this.#response.destroy();
       return;
     }

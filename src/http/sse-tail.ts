@@ -1,27 +1,36 @@
-/** Remembers how a stream of bytes ended, to know whether a cut fell exactly between two server-sent events. */
+/** Remembers how a stream of bytes ended, to know whether a cut fell exactly between two server-sent events, and after which. */
 
-const lf = 0x0a;
-const cr = 0x0d;
+/** Room for an empty line and the short events with which chat and messages streams say that they are whole. */
+const kept = 128;
 
-/** The last four bytes of a stream; four bytes of memory whatever flows through. */
+/** The last bytes of a stream; the same little memory whatever flows through. */
 export class SseTail {
-  #tail = 0;
+  readonly #bytes = Buffer.alloc(kept);
   #length = 0;
 
   push(chunk: Buffer): void {
-    const from = Math.max(0, chunk.length - 4);
-    for (let i = from; i < chunk.length; i++) this.#tail = (this.#tail << 8) | (chunk[i] as number);
-    this.#length += chunk.length;
+    if (chunk.length >= kept) {
+      chunk.copy(this.#bytes, 0, chunk.length - kept);
+      this.#length = kept;
+      return;
+    }
+    const keep = Math.min(this.#length, kept - chunk.length);
+    this.#bytes.copyWithin(0, this.#length - keep, this.#length);
+    chunk.copy(this.#bytes, keep);
+    this.#length = keep + chunk.length;
   }
 
   /** True before the first byte and after an empty line (WHATWG HTML §9.2.5: LF, CR LF and CR end a line). */
   get atBoundary(): boolean {
-    if (this.#length === 0) return true;
-    const last = this.#tail & 0xff;
-    const second = (this.#tail >>> 8) & 0xff;
-    if (last === lf && second === lf) return true;
-    if (last === cr && second === cr) return true;
-    const third = (this.#tail >>> 16) & 0xff;
-    return last === lf && second === cr && (third === lf || third === cr);
+    return this.#length === 0 || /(?:\n\n|\r\r|[\n\r]\r\n)$/.test(this.#text);
+  }
+
+  /** Whether the last event is this one. */
+  endsWith(event: RegExp): boolean {
+    return event.test(this.#text);
+  }
+
+  get #text(): string {
+    return this.#bytes.toString('latin1', 0, this.#length);
   }
 }

@@ -23,6 +23,8 @@ export interface DialectInfo {
   errorMember(facts: ErrorFacts): unknown;
   /** Bytes that make the provider's SDK raise in mid-stream; undefined where no form is known (law 2 then cuts). */
   streamError?(facts: ErrorFacts, path: string): string;
+  /** Matches the end of a stream (as latin1, its last 128 bytes) that has said itself that it is whole, where that is short. */
+  readonly terminated?: RegExp;
 }
 
 const bearer: KeyHeader = { name: 'authorization', prefix: 'Bearer ' };
@@ -57,7 +59,12 @@ function openaiStreamError(facts: ErrorFacts, path: string): string {
   return `data: ${JSON.stringify({ error: openaiError(facts) })}\n\n`;
 }
 
-const openai: DialectInfo = { keyHeader: bearer, errorMember: openaiError, streamError: openaiStreamError };
+const openai: DialectInfo = {
+  keyHeader: bearer,
+  errorMember: openaiError,
+  streamError: openaiStreamError,
+  terminated: /(?:^|[\r\n])data: ?\[DONE\][\r\n]+$/,
+};
 
 const anthropicError = (facts: ErrorFacts) => ({ type: errorType(facts.entry.status), message: facts.message });
 
@@ -68,6 +75,7 @@ const anthropic: DialectInfo = {
     const event = { type: 'error', error: anthropicError(facts), request_id: facts.requestId };
     return `event: error\ndata: ${JSON.stringify(event)}\n\n`;
   },
+  terminated: /(?:^|[\r\n])event: ?message_stop[\r\n]+data:[^\r\n]*[\r\n]+$/,
 };
 
 /** google.rpc.Code names by HTTP status. */
