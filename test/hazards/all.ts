@@ -9,6 +9,7 @@ import type { Hazard } from './hazard.ts';
 import { headers } from './headers.ts';
 import { hopByHop } from './hop-by-hop.ts';
 import { interim } from './interim.ts';
+import { oldClients } from './old-clients.ts';
 import { smuggling } from './smuggling.ts';
 import { targets } from './targets.ts';
 
@@ -16,6 +17,7 @@ import { targets } from './targets.ts';
 export const hazards: readonly Hazard[] = [
   ...smuggling,
   ...framing,
+  ...oldClients,
   ...interim,
   ...targets,
   ...hopByHop,

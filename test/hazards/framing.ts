@@ -19,15 +19,6 @@ function thenAnother(method: string, answer: string, check: (head: string, clien
   };
 }
 
-/** Asks as an HTTP/1.0 client and reads to the end of the connection. */
-async function asHttp10(target: Target, answer: string, ...lines: string[]): Promise<string> {
-  const { connect } = await stage(target, answer);
-  const client = await connect();
-  await client.send(message('GET /v1/x HTTP/1.0', ...lines));
-  assert.equal((await client.closed).by, 'fin');
-  return client.received.toString('latin1');
-}
-
 /** The upstream's framing contradicts itself: 502, or the reading that RFC 9112 §6.3 prescribes, never both fields. */
 function refusedOrChunked(head: string) {
   return async (target: Target) => {
@@ -99,42 +90,6 @@ export const framing: readonly Hazard[] = [
       const response = await ask(message('GET /v1/x'));
       assert.equal(response.body.toString(), 'all of it');
       assert.equal(response.complete, true);
-    },
-  },
-  {
-    name: 'an HTTP/1.0 client gets an answer without chunks, and its end',
-    native: 'passes',
-    async run(target) {
-      const text = await asHttp10(
-        target,
-        `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${chunk('one')}${chunk('two')}${chunk('')}`,
-      );
-      assert.ok(!/transfer-encoding/i.test(text));
-      assert.ok(text.endsWith('\r\n\r\nonetwo'));
-    },
-  },
-  {
-    name: 'an HTTP/1.0 client does not wait on a kept connection for an unknown length',
-    native: 'fails',
-    async run(target) {
-      const answer = `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${chunk('one')}${chunk('')}`;
-      const text = await asHttp10(target, answer, 'connection: keep-alive');
-      assert.ok(!/connection: keep-alive/i.test(text));
-      assert.ok(text.endsWith('\r\n\r\none'));
-    },
-  },
-  {
-    name: 'an HTTP/1.0 client that asks for it keeps its connection',
-    native: 'passes',
-    async run(target) {
-      const { connect } = await stage(target, ok);
-      const client = await connect();
-      for (const path of ['/v1/a', '/v1/b']) {
-        await client.send(message(`GET ${path} HTTP/1.0`, 'connection: keep-alive'));
-        const response = await client.response();
-        assert.match(response.head.get('connection') ?? '', /keep-alive/i);
-        assert.equal(response.body.toString(), 'ok');
-      }
     },
   },
   {
