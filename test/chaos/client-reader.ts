@@ -36,8 +36,7 @@ export class ClientReader {
       return;
     }
     const rest = this.#reader.push(bytes);
-    // A head that was broken off does not say that it was a HEAD.
-    if (client.headSent) client.surplus += rest?.length ?? 0;
+    client.surplus += rest?.length ?? 0;
     client.broken = this.#reader.problem;
     if (script.kind === 'websocket' && this.status === 101 && client.matched === this.expected.length)
       this.complete = true;
@@ -68,7 +67,9 @@ export class ClientReader {
     client.head = head;
     this.status = status;
     if (status === 101) return 'until-close';
-    if (script.request.method === 'HEAD' || status === 204 || status === 304) return 0;
+    // A head that was broken off does not say that it is a HEAD.
+    const bodyless = script.request.method === 'HEAD' && client.headSent;
+    if (bodyless || status === 204 || status === 304) return 0;
     if (/chunked/i.test(field(head, 'transfer-encoding') ?? '')) return 'chunked';
     const length = field(head, 'content-length');
     return length === undefined ? 'until-close' : Number(length);
