@@ -114,7 +114,7 @@ function makeRequest(random: Prng, kind: Script['kind']): RequestPlan {
 }
 
 function makeClient(random: Prng, fault: FaultKind, kind: Script['kind']): ClientPlan {
-  const leaves = random.chance(fault === 'none' || fault === 'stall' || fault === 'delay-body' ? 0.3 : 0.1);
+  const leaves = random.chance(fault === 'stall' ? 0.5 : fault === 'none' || fault === 'delay-body' ? 0.3 : 0.1);
   // A WebSocket on which nothing moves is idle, whoever it is that waits.
   const slow = random.weighted({ no: 84, slowly: 12, stalls: kind === 'http' ? 4 : 0 });
   return {

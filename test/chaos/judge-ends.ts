@@ -40,7 +40,8 @@ function fits(exchange: Exchange, outcome: Outcome, kind: string): boolean {
   const cutByPolicy = script.policy.act === 'abort' || script.request.bytes > 512 * 1024;
   switch (outcome) {
     case 'complete':
-      return kind === 'complete';
+      // A WebSocket that a policy cuts may have said all that this client waits for.
+      return kind === 'complete' || (script.kind === 'websocket' && kind === 'failed' && script.policy.act === 'abort');
     case 'cut':
     case 'in-band':
       if (client.leftAt !== undefined) return true;

@@ -56,6 +56,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
 
   const warmUp = Math.ceil(options.exchanges / 10);
   await run.play(0, options.only === undefined ? warmUp : 0);
+  // Asking for the metrics leaves a connection to the admin port, in both states that are compared.
+  await proxy.metrics();
   const idleHeap = await heapAfterGc();
   const idle = openResources();
   await run.play(options.only ?? warmUp, options.only === undefined ? options.exchanges : options.only + 1);

@@ -98,6 +98,6 @@ function describe({ script, client, attempts, policies, violations }: Exchange, 
     `  client   ${JSON.stringify({ ...client, extra: client.extra.toString('latin1', 0, 300) })}`,
     `  upstream ${JSON.stringify(seen)}`,
     `  policies ${JSON.stringify([...policies])}`,
-    `  replay   SLUICE_CHAOS_SEED=${seed} SLUICE_CHAOS_ONLY=${script.index}`,
+    `  replay   SLUICE_CHAOS_SEED=${seed} SLUICE_CHAOS_ONLY=${script.index} npm test -- test/chaos`,
   ].join('\n');
 }
