@@ -44,8 +44,9 @@ export function arrive(
     return refuse(problem('bad_request', { detail: 'A WebSocket handshake needs a Host and has no body.' }));
   }
   if (method === 'TRACE') return refuse(problem('method_not_allowed', { detail: 'TRACE is not forwarded.' }));
-  if (headers.getAll('host').length > 1)
-    return refuse(problem('bad_request', { detail: 'There is more than one Host.' }));
+  const hosts = headers.getAll('host').length;
+  if (hosts > 1) return refuse(problem('bad_request', { detail: 'There is more than one Host.' }));
+  if (hosts === 0 && req.httpVersion === '1.1') return refuse(problem('bad_request', { detail: 'There is no Host.' }));
   // Node reports a final coding that is not chunked only after it has handed the request over (RFC 9112 §6.3).
   const coding = headers.get('transfer-encoding');
   if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {

@@ -60,6 +60,8 @@ export class ProxyServer {
     const timeouts = [header_timeout, request_timeout].filter((ms) => ms > 0);
     const server = createServer({
       maxHeaderSize: max_header_bytes,
+      // Refused by us: Node's own answer closes the connection and leaves requests pipelined behind it without an end.
+      requireHostHeader: false,
       headersTimeout: request_timeout > 0 ? Math.min(header_timeout, request_timeout) : header_timeout,
       requestTimeout: request_timeout,
       keepAliveTimeout: keepAliveMs,

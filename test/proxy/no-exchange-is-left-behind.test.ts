@@ -34,6 +34,13 @@ test('when a pipelining client dies, the request that runs ends and those behind
   assert.equal(upstream.exchanges.length, 1);
 });
 
+test('a request pipelined behind one without Host ends, also when garbage follows', async (t) => {
+  const { proxy, client } = await start(t, 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
+  await client.send(`POST /openai/x HTTP/1.1\r\ncontent-length: 5\r\n\r\nhello${GET}nonsense\r\n`);
+  await client.closed;
+  await idle(proxy);
+});
+
 test('an upstream that answers before it has read the body: the client reads it, and nothing stays', async (t) => {
   const answer = 'HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\nno';
   const { proxy, client } = await start(t, answer);

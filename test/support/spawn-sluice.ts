@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { inheritedBreak } from './broken-build.ts';
 import { closeAfter, type Scope } from './close-after.ts';
 import { type LogLine, LogLines } from './log-lines.ts';
 
@@ -50,7 +51,7 @@ export function spawnSluice(
   const { PATH, HOME } = process.env;
   const child = spawn(process.execPath, [main, ...args], {
     cwd: options.cwd ?? fileURLToPath(new URL('../..', import.meta.url)),
-    env: { PATH, HOME, ...env },
+    env: { PATH, HOME, ...inheritedBreak(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   if (child.pid === undefined) throw new Error(`cannot start ${process.execPath}`);
