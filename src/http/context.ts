@@ -236,6 +236,8 @@ export abstract class Context implements Subject {
     if (this.#ended !== undefined) return;
     this.#ended = kind;
     this.core.active.delete(this);
+    // Without an answer nobody has looked at what was asked.
+    if (this.attempts > 0 && this.reading?.facts === undefined) this.reading?.request(this.in.headers, this.body.whole);
     this.body.discard();
     this.#gone?.abort();
     for (let i = this.#hooks.length - 1; i >= 0; i--) this.#callEnd(this.#hooks[i] as ExchangeHooks, kind);
