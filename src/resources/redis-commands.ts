@@ -20,7 +20,7 @@ export interface RedisCommand {
   /** By `performance.now()`. */
   readonly startedAt: number;
   readonly endedAt: number;
-  /** Redis' error code (`READONLY`), the system's (`ECONNRESET`), `timeout`, or the error's class. */
+  /** Redis' error code (`READONLY`), the system's (`ECONNRESET`), `timeout`, `disconnected`, or the error's class. */
   readonly errorType: string | undefined;
 }
 
@@ -80,6 +80,8 @@ function errorTypeOf(error: unknown): string {
   const fromRedis = error.name === 'ReplyError' ? /^[A-Z]{2,32}\b/.exec(error.message)?.[0] : undefined;
   if (fromRedis !== undefined) return fromRedis;
   if (error.message === 'Command timed out') return 'timeout';
+  // ioredis gives up what waits when the connection is lost; the class it does so with says how, not what happened.
+  if (error.name === 'MaxRetriesPerRequestError' || error.message === 'Connection is closed.') return 'disconnected';
   return 'code' in error && typeof error.code === 'string' ? error.code.slice(0, 64) : error.name.slice(0, 64);
 }
 

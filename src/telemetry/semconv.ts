@@ -77,8 +77,6 @@ export const FIRST_TOKEN_EVENT = 'first_token';
 
 /** `error.type` of a stream that ended cleanly before its dialect's terminator. */
 export const UNTERMINATED = 'unterminated';
-/** `error.type` of a Redis command that was not answered in time. */
-export const TIMEOUT = 'timeout';
 
 /** Value of `http.request.method` for a method that is not in the conventions' list. */
 export const OTHER_METHOD = '_OTHER';
