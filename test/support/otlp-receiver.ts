@@ -56,6 +56,8 @@ export interface OtlpReceiverOptions {
   readonly status?: () => number;
   /** 0 by default: any free port. */
   readonly port?: number;
+  /** False: batches are taken and thrown away unread, for measurements. */
+  readonly decode?: boolean;
 }
 
 /** The receiver. */
@@ -86,7 +88,7 @@ export async function startOtlpReceiver(options: OtlpReceiverOptions = {}): Prom
     if (message.method !== 'POST' || message.url !== '/v1/traces') return 404;
     if (message.headers['content-type'] !== 'application/x-protobuf') return 415;
     const status = options.status?.() ?? 200;
-    if (status !== 200) return status;
+    if (status !== 200 || options.decode === false) return status;
     const bytes = message.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body;
     received.push(...toSpans(request.toObject(request.decode(bytes), { longs: String, defaults: true, oneofs: true })));
     batches.push(message.headers);
