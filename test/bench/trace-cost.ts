@@ -18,5 +18,5 @@ const variants = [
   { name: 'sample 0.01', config: traces(0.01) },
   { name: 'sample 1', config: traces(1) },
 ];
-printCosts(await compare(variants, { rounds: Number(process.argv[2] ?? 9), requests: 1500, concurrency: 16 }));
+printCosts(await compare(variants, { rounds: 40, requests: 250, concurrency: 16 }));
 await collector.close();
