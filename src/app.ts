@@ -5,11 +5,11 @@ import { hostname } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
 import { type Admin, createAdmin } from './admin/admin.ts';
 import { effectiveConfig } from './config/effective.ts';
-import { parseListen } from './config/listen.ts';
+import { parseListen, parseListeners } from './config/listen.ts';
 import type { Loaded } from './config/load.ts';
 import { type ConfigProblem, formatProblems } from './config/problems.ts';
 import type { Config } from './config/schema.ts';
-import { type AppOptions, build, ConfigProblems, load, warnOfRestart } from './configured.ts';
+import { type AppOptions, build, ConfigProblems, load, tracingOf, warnOfRestart } from './configured.ts';
 import type { Core } from './http/context.ts';
 import { HeldBytes } from './http/held-bytes.ts';
 import type { Observer } from './http/observer.ts';
@@ -19,6 +19,7 @@ import type { ManagedLimitStore } from './limits/store.ts';
 import type { Pipeline } from './pipeline/build.ts';
 import { LivePipeline } from './pipeline/live.ts';
 import { MemoryPressure } from './resources/memory-pressure.ts';
+import { watchCommands } from './resources/redis-commands.ts';
 import { Shared } from './resources/shared.ts';
 import { createLog, type RootLog } from './telemetry/log.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
@@ -80,6 +81,7 @@ class SluiceApp implements App {
   adminAddresses: readonly AddressInfo[] = [];
   #state: 'starting' | 'listening' | 'draining' | 'closed' = 'starting';
   #hurry: (() => void) | undefined;
+  #unwatch: (() => void) | undefined;
   #closing: Promise<void> | undefined;
   #reloading: Promise<unknown> = Promise.resolve();
 
@@ -109,8 +111,9 @@ class SluiceApp implements App {
     const { config } = this.#loaded;
     try {
       this.#limits = await createLimitStore({ redisUrl: config.redis.url, log: this.log });
-      const { endpoint, sample } = config.telemetry.traces;
-      this.tracing = await createTracing({ endpoint, sample, version }, this.log);
+      this.tracing = await createTracing({ ...tracingOf(config), version }, this.log);
+      // Without traces or without Redis nobody listens to its commands.
+      if (this.tracing !== undefined && this.#limits.kind === 'redis') this.#unwatch = watchCommands();
       this.#live = new LivePipeline(await this.#build(this.#loaded, 1), this.log);
     } catch (error) {
       await this.#closeAll();
@@ -149,7 +152,7 @@ class SluiceApp implements App {
   }
 
   async listen(): Promise<void> {
-    const listen = [this.config.listen].flat().flatMap(parseListen);
+    const listen = parseListeners(this.config.listen);
     this.adminAddresses = (await this.#admin?.listen()) ?? [];
     this.proxyAddresses = (await this.#server?.listen(listen)) ?? [];
     this.#state = 'listening';
@@ -247,6 +250,7 @@ class SluiceApp implements App {
     await this.#live?.close();
     await this.#admin?.close();
     await this.#limits?.close();
+    this.#unwatch?.();
     await this.#observer?.settled();
     await this.tracing?.close();
     this.#pressure.close();

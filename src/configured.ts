@@ -7,6 +7,7 @@ import { BuildError, buildPipeline, type Pipeline } from './pipeline/build.ts';
 import type { Policy, PolicyLogger } from './policy.ts';
 import { Shared } from './resources/shared.ts';
 import type { LineSink } from './telemetry/log-destination.ts';
+import type { TracingOptions } from './telemetry/tracing.ts';
 import type { Upstream } from './upstream/upstream.ts';
 
 /** Where an app comes from. */
@@ -78,6 +79,12 @@ export async function build(
       error.faults.map(({ pointer, message }) => problemAt(loaded.locate(pointer), pointer, message)),
     );
   }
+}
+
+/** What of a configuration makes tracing. */
+export function tracingOf({ telemetry }: Config): Omit<TracingOptions, 'version'> {
+  const { endpoint, sample, keep_errors: keepErrors, keep_slow: keepSlowMs } = telemetry.traces;
+  return { endpoint, sample, keepErrors, keepSlowMs };
 }
 
 /** What a reload cannot change; the rest takes effect at once. */

@@ -89,7 +89,9 @@ function checkRoutePaths({ data, tree, say }: Subject): void {
 /** Every listener needs an address of its own; port 0 is always free. */
 function checkListeners({ data, say }: Subject): void {
   const taken: ListenAddress[] = [];
-  for (const [pointer, text] of [...oneOrMany(data.listen, '/listen'), ...oneOrMany(data.admin, '/admin')]) {
+  for (const [place, entry] of [...oneOrMany(data.listen, '/listen'), ...oneOrMany(data.admin, '/admin')]) {
+    const text = typeof entry === 'string' ? entry : schemaPart(entry).address;
+    const pointer = typeof entry === 'string' ? place : childPointer(place, 'address');
     const wanted = addressesOf(text);
     const clash = wanted.flatMap((a) => taken.filter((b) => clashes(a, b)).map((b) => [a, b] as const)).at(0);
     if (clash !== undefined) {

@@ -27,8 +27,10 @@ export function describeSchema(value: unknown): string {
 function describeBranches(branches: readonly unknown[]): string {
   const told = branches.map((branch) => {
     const items = schemaPart(branch).items;
+    const kinds: unknown = schemaPart(items).anyOf ?? [items];
     // One or a list of the same is the commonest union; it needs no second description.
-    return items !== undefined && branches.includes(items) ? 'a list of such' : describeSchema(branch);
+    const same = items !== undefined && Array.isArray(kinds) && kinds.every((kind) => branches.includes(kind));
+    return same ? 'a list of such' : describeSchema(branch);
   });
   return [...new Set(told)].join(', or ');
 }

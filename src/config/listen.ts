@@ -1,5 +1,6 @@
 /** Listening addresses as written in `listen` and `admin`. */
 import ipaddr from 'ipaddr.js';
+import type { ListenEntry } from './schema-server.ts';
 
 /** One socket to listen on. */
 export interface ListenAddress {
@@ -17,6 +18,24 @@ export function parseListen(listen: string | readonly string[]): ListenAddress[]
   const found = new Map<string, ListenAddress>();
   for (const text of typeof listen === 'string' ? [listen] : listen) {
     for (const address of parseOne(text)) found.set(formatListen(address), address);
+  }
+  return [...found.values()];
+}
+
+/** A socket of `listen`, and whether the trace context of what comes in there is believed. */
+export interface Listener extends ListenAddress {
+  readonly trustsTrace: boolean;
+}
+
+/** Reads `listen` as validated; of equal addresses the first counts. */
+export function parseListeners(listen: ListenEntry | readonly ListenEntry[]): Listener[] {
+  const found = new Map<string, Listener>();
+  for (const entry of [listen].flat()) {
+    const { address, trust_inbound_trace: trustsTrace = true } = typeof entry === 'string' ? { address: entry } : entry;
+    for (const one of parseListen(address)) {
+      const name = formatListen(one);
+      if (!found.has(name)) found.set(name, { ...one, trustsTrace });
+    }
   }
   return [...found.values()];
 }

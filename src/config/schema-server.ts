@@ -1,8 +1,36 @@
-/** The schema of `server`: what clients may ask of the sidecar, and what it may cost. */
+/** The schemas of `listen` and `server`: where clients come in, what they may ask of the sidecar, and what it may cost. */
 import Type from 'typebox';
 import { Duration, Percent, Size } from './types.ts';
 
 const closed = { additionalProperties: false } as const;
+
+const address = { type: 'string', listen: true } as const;
+
+const Listener = Type.Object(
+  {
+    address: Type.Unsafe<string>({ ...address, description: 'host:port.' }),
+    // Defaults are not filled in within a union.
+    trust_inbound_trace: Type.Optional(
+      Type.Boolean({
+        description: "true, the default: continue the trace of the client's traceparent. false: begin a new one.",
+      }),
+    ),
+  },
+  closed,
+);
+
+/** One listener as validated. */
+export type ListenEntry = string | Type.Static<typeof Listener>;
+
+const listenEntry = { anyOf: [address, Listener] };
+
+/** `listen`. */
+export const Listen = Type.Unsafe<ListenEntry | ListenEntry[]>({
+  anyOf: [address, Listener, { type: 'array', items: listenEntry, minItems: 1 }],
+  default: 'localhost:7480',
+  description:
+    'host:port, one or a list; localhost means 127.0.0.1 and ::1. Or a map with `address` and `trust_inbound_trace`.',
+});
 
 const Shed = Type.Object(
   {

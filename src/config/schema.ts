@@ -1,8 +1,8 @@
 /** The schema of `proxy.yaml`: its types, its defaults and what editors and the README are told. */
 import Type from 'typebox';
-import { Server } from './schema-server.ts';
+import { Listen, Server } from './schema-server.ts';
 import { Upstream } from './schema-upstream.ts';
-import { Cidr, OneOf, OneOrMany, Percent, Url } from './types.ts';
+import { Cidr, Duration, OneOf, OneOrMany, Percent, Url } from './types.ts';
 
 export { Dialects } from './schema-upstream.ts';
 
@@ -105,6 +105,15 @@ const Telemetry = Type.Object(
           { default: '', description: 'OTLP/HTTP base URL, e.g. http://jaeger:4318; empty: off.' },
         ),
         sample: Type.Number({ minimum: 0, maximum: 1, default: 0.01, description: 'Share of new traces recorded.' }),
+        keep_errors: Type.Boolean({
+          default: true,
+          description: 'Export what went wrong even if it is not in that share (5xx, aborts, cut answers, faults).',
+        }),
+        keep_slow: Duration({
+          default: '30s',
+          description:
+            'And what waited longer for its first byte to the client; a long stream is not slow. 0: none of them.',
+        }),
       },
       { ...closed, default: {} },
     ),
@@ -131,11 +140,7 @@ const Telemetry = Type.Object(
 /** `proxy.yaml`. */
 export const ConfigSchema = Type.Object(
   {
-    listen: OneOrMany(
-      { type: 'string', listen: true },
-      'host:port, one or a list; localhost means 127.0.0.1 and ::1.',
-      { default: 'localhost:7480' },
-    ),
+    listen: Listen,
     admin: Type.Unsafe<string>({
       type: 'string',
       listen: true,

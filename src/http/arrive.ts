@@ -25,6 +25,7 @@ export function arrive(
   pipeline: Pipeline,
   via: string,
   startedAt: number,
+  trustsTrace: boolean,
   upgrade: boolean,
 ): Arrival | Refused {
   const headers = new HeaderLines(req.rawHeaders);
@@ -75,6 +76,10 @@ export function arrive(
   const outHeaders = outboundHeaders(headers, route.strip, route.forward);
   outHeaders.set('x-request-id', id);
   outHeaders.set('via', viaOf(headers.get('via'), req.httpVersion, via));
+  if (!trustsTrace) {
+    outHeaders.delete('traceparent');
+    outHeaders.delete('tracestate');
+  }
   if (upgrade && route.stripsCredentials) stripKeySubprotocols(outHeaders);
   const query = route.stripsCredentials ? stripQueryKey(target.query) : target.query;
   return {
@@ -84,6 +89,7 @@ export function arrive(
     id,
     startedAt,
     clientIp,
+    trustsTrace,
     inbound: new Inbound(method, target, headers, req.httpVersion, upgrade),
     out: { path: target.path.slice(route.prefix.length) || '/', query, headers: outHeaders },
   };

@@ -10,6 +10,8 @@ export interface Waiting {
   readonly res: ServerResponse;
   /** How it came: as it is, with `Expect: 100-continue`, or with another expectation. */
   readonly kind: 'plain' | 'continue' | 'expectation';
+  /** Whether the listener that it came to believes its trace context. */
+  readonly trustsTrace: boolean;
 }
 
 /** Who serves requests. */

@@ -20,6 +20,7 @@ import type {
   ResponseHead,
   UpstreamInfo,
 } from '../policy.ts';
+import type { CommandOwner } from '../resources/redis-commands.ts';
 import { Body } from './body.ts';
 import type { HeaderLines, HeaderList } from './headers.ts';
 import type { HeldBytes } from './held-bytes.ts';
@@ -48,6 +49,8 @@ export interface Arrival {
   readonly id: string;
   readonly startedAt: number;
   readonly clientIp: string;
+  /** Whether the client's trace is continued. */
+  readonly trustsTrace: boolean;
   readonly inbound: InboundRequest & { readonly headers: HeaderLines };
   readonly out: OutboundRequest & { readonly headers: HeaderList };
 }
@@ -62,6 +65,7 @@ export abstract class Context implements Subject {
   readonly body: Body;
   readonly client: { readonly ip: string };
   readonly startedAt: number;
+  readonly trustsTrace: boolean;
   readonly observer: ExchangeObserver;
   identity: string | undefined = undefined;
   tags: ReadonlySet<string> = noTags;
@@ -98,6 +102,7 @@ export abstract class Context implements Subject {
     this.req = arrival.req;
     this.id = arrival.id;
     this.startedAt = arrival.startedAt;
+    this.trustsTrace = arrival.trustsTrace;
     this.in = arrival.inbound;
     this.out = arrival.out;
     this.client = { ip: arrival.clientIp };
@@ -123,6 +128,10 @@ export abstract class Context implements Subject {
 
   get log(): PolicyLogger {
     return this.core.log;
+  }
+
+  get commands(): CommandOwner | undefined {
+    return this.observer.commands;
   }
 
   /** True as soon as the exchange is answered by Sluice, cut, or ended: no policy runs any more. */
@@ -227,6 +236,8 @@ export abstract class Context implements Subject {
     if (this.#ended !== undefined) return;
     this.#ended = kind;
     this.core.active.delete(this);
+    // Without an answer nobody has looked at what was asked.
+    if (this.attempts > 0 && this.reading?.facts === undefined) this.reading?.request(this.in.headers, this.body.whole);
     this.body.discard();
     this.#gone?.abort();
     for (let i = this.#hooks.length - 1; i >= 0; i--) this.#callEnd(this.#hooks[i] as ExchangeHooks, kind);

@@ -3,7 +3,7 @@
  * synchronous unless a policy waits.
  */
 import type { ServerResponse } from 'node:http';
-import { type Failure, type Problem, problem } from '../errors.ts';
+import { type Failure, type Problem, type ProblemCode, problem } from '../errors.ts';
 import { dialects } from '../llm/dialects.ts';
 import { type Decision, runAttempt, runRequest } from '../pipeline/run.ts';
 import type { OutcomeKind } from '../policy.ts';
@@ -80,7 +80,7 @@ export class HttpExchange extends Context implements AttemptOwner {
   stalled(): void {
     if (this.over) return;
     this.stopped = true;
-    this.#stopAttempt();
+    this.#stopAttempt('client_stalled');
     this.blame({ reply: problem('client_stalled'), policy: undefined });
     this.#ending = 'client_abort';
     this.undelivered += this.#response.pending;
@@ -218,7 +218,7 @@ export class HttpExchange extends Context implements AttemptOwner {
 
   #reply(decision: Decision, ending: OutcomeKind): void {
     this.stopped = true;
-    this.#stopAttempt();
+    this.#stopAttempt(decision.reply.kind === 'problem' ? decision.reply.code : 'aborted');
     this.blame(decision);
     this.#ending = ending;
     const context = { requestId: this.id, dialect: this.dialect, policy: decision.policy };
@@ -234,7 +234,7 @@ export class HttpExchange extends Context implements AttemptOwner {
   /** Law 2: a response that was begun and cannot be finished. */
   #cut(reason: Problem, ending: OutcomeKind): void {
     this.stopped = true;
-    this.#stopAttempt();
+    this.#stopAttempt(reason.code);
     this.blame({ reply: reason, policy: undefined });
     this.#ending = ending;
     const event = dialects[this.dialect].streamError?.(errorFacts(reason, this.id), this.out.path);
@@ -270,13 +270,14 @@ export class HttpExchange extends Context implements AttemptOwner {
     this.finish('client_abort');
   }
 
-  #stopAttempt(): void {
+  /** @param reason why Sluice itself stops it; left out where its client has left */
+  #stopAttempt(reason: ProblemCode | 'aborted' = 'aborted'): void {
     const attempt = this.#attempt;
     this.#attempt = undefined;
     if (attempt === undefined || attempt.over) return;
     attempt.abort('the exchange has ended');
     this.reading?.end(false);
-    this.observer.attemptEnded(attempt, attempt.answered ? this.status : 0, 'aborted', this.reading);
+    this.observer.attemptEnded(attempt, attempt.answered ? this.status : 0, reason, this.reading);
   }
 
   /** While a policy waits, the body is read on: else Node would not notice that the client has left. */

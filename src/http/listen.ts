@@ -17,16 +17,16 @@ export interface ListenAddress {
  * @param setting the key of proxy.yaml that names the addresses, for messages
  * @throws Error that names the address and what to do
  */
-export async function listenOnAll<S extends Server>(
-  addresses: readonly ListenAddress[],
-  create: () => S,
+export async function listenOnAll<S extends Server, A extends ListenAddress>(
+  addresses: readonly A[],
+  create: (address: A) => S,
   setting: string,
 ): Promise<{ readonly servers: S[]; readonly bound: AddressInfo[] }> {
   const servers: S[] = [];
   const bound: AddressInfo[] = [];
   try {
     for (const address of addresses) {
-      const server = create();
+      const server = create(address);
       const port = address.port === 0 ? (bound[0]?.port ?? 0) : address.port;
       const info = await listenOn(server, { ...address, port }, addresses, setting);
       if (info === undefined) continue;

@@ -4,6 +4,7 @@ import type { RequestFacts } from '../llm/request-facts.ts';
 import type { UsageReport } from '../llm/usage.ts';
 import type { Route } from '../pipeline/routes.ts';
 import type { MaybePromise, OutcomeKind } from '../policy.ts';
+import type { CommandOwner } from '../resources/redis-commands.ts';
 import type { ConnectTimings } from '../upstream/connector.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Context } from './context.ts';
@@ -44,6 +45,12 @@ export interface RefusedRecord {
   readonly status: number;
   readonly code: ProblemCode;
   readonly durationMs: number;
+  /** The client's trace context, as it came, and whether its listener believes it. */
+  readonly trace: {
+    readonly traceparent: string | undefined;
+    readonly tracestate: string | undefined;
+    readonly trusted: boolean;
+  };
 }
 
 /** The end of an exchange, as it is recorded. */
@@ -76,6 +83,8 @@ export interface ExchangeRecord {
 
 /** One exchange under observation. */
 export interface ExchangeObserver {
+  /** Who is told of the Redis commands that the exchange issues; undefined where nobody wants to know. */
+  readonly commands: CommandOwner | undefined;
   /** Adds what goes upstream with this attempt, e.g. `traceparent`. */
   attemptStarted(attempt: ObservedAttempt): void;
   /** The head of its response has come. */

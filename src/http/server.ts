@@ -2,15 +2,16 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Listener } from '../config/listen.ts';
 import type { Config } from '../config/schema.ts';
-import { problem } from '../errors.ts';
+import { type Problem, problem } from '../errors.ts';
 import type { Forwarder } from '../upstream/forward.ts';
 import { arrive, type Refused } from './arrive.ts';
 import { ClientConnection, type Waiting } from './client-connection.ts';
 import { ClientResponse } from './client-response.ts';
 import type { Core } from './context.ts';
 import { HttpExchange } from './exchange.ts';
-import { type ListenAddress, listenOnAll } from './listen.ts';
+import { listenOnAll } from './listen.ts';
 import { codeOfParserError, refuseRaw } from './refuse-raw.ts';
 import { renderReply } from './reply.ts';
 import { UpgradeExchange } from './upgrade.ts';
@@ -39,8 +40,9 @@ export class ProxyServer {
   }
 
   /** Listens on every address; on a failure none is left open. Rejects with an error that says what to do. */
-  async listen(addresses: readonly ListenAddress[]): Promise<AddressInfo[]> {
-    const { servers, bound } = await listenOnAll(addresses, () => this.#createServer(), 'listen');
+  async listen(addresses: readonly Listener[]): Promise<AddressInfo[]> {
+    const create = ({ trustsTrace }: Listener) => this.#createServer(trustsTrace);
+    const { servers, bound } = await listenOnAll(addresses, create, 'listen');
     this.#servers.push(...servers);
     return bound;
   }
@@ -55,7 +57,7 @@ export class ProxyServer {
     this.#servers.length = 0;
   }
 
-  #createServer(): Server {
+  #createServer(trustsTrace: boolean): Server {
     const { max_header_bytes, header_timeout, request_timeout } = this.#limits;
     const timeouts = [header_timeout, request_timeout].filter((ms) => ms > 0);
     const server = createServer({
@@ -74,14 +76,14 @@ export class ProxyServer {
     // Node would drop the lines beyond its own bound in silence; ours refuses them.
     server.maxHeadersCount = 0;
     const taking = (kind: Waiting['kind']) => (req: IncomingMessage, res: ServerResponse) => {
-      this.#connections.get(req.socket)?.take({ req, res, kind });
+      this.#connections.get(req.socket)?.take({ req, res, kind, trustsTrace });
     };
     server.on('request', taking('plain'));
     server.on('checkContinue', taking('continue'));
     server.on('checkExpectation', taking('expectation'));
     server.on('upgrade', (req, socket, head) => {
       // Its bytes would mix with answers that are still owed on the connection.
-      if (this.#connections.get(socket)?.busy === false) this.#upgrade(req, socket as Socket, head);
+      if (this.#connections.get(socket)?.busy === false) this.#upgrade(req, socket as Socket, head, trustsTrace);
       else socket.destroy();
     });
     server.on('connect', (_req, socket) => {
@@ -112,34 +114,31 @@ export class ProxyServer {
   }
 
   /** Serves one request; its connection calls it when all before it are answered. Never throws. */
-  serve({ req, res, kind }: Waiting): void {
+  serve(waiting: Waiting): void {
+    const { req, res, kind } = waiting;
     // HTTP/1.0 knows no Transfer-Encoding: where that message ends is anybody's guess (RFC 9112 §6.1).
     if (req.httpVersionMinor === 0 && req.headers['transfer-encoding'] !== undefined) res.shouldKeepAlive = false;
-    if (kind === 'expectation') {
-      this.#refuse(req, res, { refusal: problem('expectation_failed'), id: 'none', clientIp: peerOf(req) });
-    } else {
-      this.request(req, res, kind === 'continue');
-    }
+    if (kind === 'expectation') this.#refuseEarly(waiting, problem('expectation_failed'));
+    else this.#request(waiting);
   }
 
   /** Too many requests wait on its connection. */
-  refuse({ req, res }: Waiting): void {
-    const refusal = problem('overloaded', { detail: 'Too many requests are pipelined.', retryAfterMs: 1000 });
-    this.#refuse(req, res, { refusal, id: 'none', clientIp: peerOf(req) });
+  refuse(waiting: Waiting): void {
+    const detail = 'Too many requests are pipelined.';
+    this.#refuseEarly(waiting, problem('overloaded', { detail, retryAfterMs: 1000 }));
   }
 
-  /** Handles one request. Never throws. */
-  request(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void {
+  #request({ req, res, kind, trustsTrace }: Waiting): void {
     const startedAt = performance.now();
     const { live } = this.#core;
     const pipeline = live.lease();
     try {
-      const arrival = arrive(req, pipeline, this.#core.via, startedAt, false);
+      const arrival = arrive(req, pipeline, this.#core.via, startedAt, trustsTrace, false);
       if (!('refusal' in arrival)) {
-        new HttpExchange(this.#core, this.#forwarder, arrival, res, expectsContinue).start();
+        new HttpExchange(this.#core, this.#forwarder, arrival, res, kind === 'continue').start();
         return;
       }
-      this.#refuse(req, res, arrival);
+      this.#refuse(req, res, arrival, startedAt, trustsTrace);
     } catch (err) {
       this.#core.log.error({ err }, 'a request failed inside Sluice');
       res.destroy();
@@ -147,11 +146,12 @@ export class ProxyServer {
     live.release(pipeline);
   }
 
-  #upgrade(req: IncomingMessage, socket: Socket, head: Buffer): void {
+  #upgrade(req: IncomingMessage, socket: Socket, head: Buffer, trustsTrace: boolean): void {
+    const startedAt = performance.now();
     const { live } = this.#core;
     const pipeline = live.lease();
     try {
-      const arrival = arrive(req, pipeline, this.#core.via, performance.now(), true);
+      const arrival = arrive(req, pipeline, this.#core.via, startedAt, trustsTrace, true);
       if (!('refusal' in arrival)) {
         new UpgradeExchange(this.#core, this.#forwarder, arrival, socket, head).start();
         return;
@@ -161,7 +161,7 @@ export class ProxyServer {
       res.shouldKeepAlive = false;
       res.assignSocket(socket);
       res.on('finish', () => socket.destroySoon());
-      this.#refuse(req, res, arrival);
+      this.#refuse(req, res, arrival, startedAt, trustsTrace);
     } catch (err) {
       this.#core.log.error({ err }, 'an upgrade failed inside Sluice');
       socket.destroy();
@@ -169,7 +169,18 @@ export class ProxyServer {
     live.release(pipeline);
   }
 
-  #refuse(req: IncomingMessage, res: ServerResponse, { refusal, id, clientIp }: Refused): void {
+  #refuseEarly({ req, res, trustsTrace }: Waiting, refusal: Problem): void {
+    const clientIp = req.socket.remoteAddress ?? 'unknown';
+    this.#refuse(req, res, { refusal, id: 'none', clientIp }, performance.now(), trustsTrace);
+  }
+
+  #refuse(
+    req: IncomingMessage,
+    res: ServerResponse,
+    { refusal, id, clientIp }: Refused,
+    startedAt: number,
+    trusted: boolean,
+  ): void {
     const reply = renderReply(refusal, { requestId: id, dialect: 'none', policy: undefined });
     new ClientResponse(res).reply(reply, id);
     this.#core.observer.refused({
@@ -179,11 +190,13 @@ export class ProxyServer {
       path: (req.url ?? '').split('?', 1)[0] ?? '',
       status: reply.status,
       code: refusal.code,
-      durationMs: 0,
+      durationMs: performance.now() - startedAt,
+      trace: { traceparent: fieldOf(req, 'traceparent'), tracestate: fieldOf(req, 'tracestate'), trusted },
     });
   }
 }
 
-function peerOf(req: IncomingMessage): string {
-  return req.socket.remoteAddress ?? 'unknown';
+/** Several lines joined with a comma. */
+function fieldOf(req: IncomingMessage, name: string): string | undefined {
+  return req.headersDistinct[name]?.join(', ');
 }

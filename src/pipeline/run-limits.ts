@@ -1,6 +1,7 @@
 /** Takes the claims of neighbouring limits at once, all or none, and lets each policy say what its verdict means. */
 import type { Claim, Verdict } from '../limits/store.ts';
 import type { MaybePromise, Reply } from '../policy.ts';
+import { enter, leave } from '../resources/redis-commands.ts';
 import { fault, refuse, settle } from './decisions.ts';
 import type { Entry, Step } from './entry.ts';
 import { shadowContext } from './shadow.ts';
@@ -71,10 +72,13 @@ function accept(
 function take(step: LimitStep, subject: Subject, taken: readonly Taken[], started: number): Outcome {
   if (taken.length === 0 || subject.over) return undefined;
   let verdicts: MaybePromise<readonly Verdict[]>;
+  const before = enter(subject.commands);
   try {
     verdicts = step.store.take(taken.map((one) => one.claim));
   } catch (error) {
     return failed(subject, taken, error, started);
+  } finally {
+    leave(before);
   }
   if (!(verdicts instanceof Promise)) return decide(subject, taken, verdicts, started);
   return verdicts.then(

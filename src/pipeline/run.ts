@@ -3,6 +3,7 @@
  * runs from end to end without one microtask, and without a closure of its own.
  */
 import type { MaybePromise } from '../policy.ts';
+import { enter, leave } from '../resources/redis-commands.ts';
 import { fault, type Result, settle } from './decisions.ts';
 import type { Entry, Step } from './entry.ts';
 import { runLimits } from './run-limits.ts';
@@ -48,6 +49,8 @@ function runEntry(entry: Entry, subject: Subject, attempt?: RunningAttempt): Out
 function callHook(entry: Entry, subject: Subject, attempt: RunningAttempt | undefined): Outcome {
   const started = performance.now();
   let result: MaybePromise<Result>;
+  // What a policy takes from a limit in its own tick is the exchange's too.
+  const before = enter(subject.commands);
   try {
     const ctx = entry.enforced ? subject : shadowContext(subject, entry);
     result =
@@ -56,6 +59,8 @@ function callHook(entry: Entry, subject: Subject, attempt: RunningAttempt | unde
         : entry.instance.attempt?.(ctx, entry.enforced ? attempt : shadowAttempt(attempt));
   } catch (error) {
     return fault(entry, subject, error, started);
+  } finally {
+    leave(before);
   }
   if (!(result instanceof Promise)) return settle(entry, subject, attempt, result, started);
   return result.then(

@@ -1,5 +1,6 @@
 /** What the runner of a pipeline needs of an exchange and of an attempt, and what it gives back. */
 import type { Attempt, AttemptHooks, ExchangeHooks, PolicyLogger, Reply, RequestContext } from '../policy.ts';
+import type { CommandOwner } from '../resources/redis-commands.ts';
 
 /** A reply and the id of the policy that gave it; undefined where it was Sluice itself. */
 export interface Decision {
@@ -14,6 +15,8 @@ export interface Subject extends RequestContext {
   readonly log: PolicyLogger;
   /** Most bytes of a body that may be waited for and held to look into it (`server.max_peek_bytes`). */
   readonly maxPeekBytes: number;
+  /** Who is told of the Redis commands that are issued for it; undefined where nobody wants to know. */
+  readonly commands: CommandOwner | undefined;
   addHooks(hooks: ExchangeHooks): void;
   /** A policy has judged; for traces. */
   judged(policy: string, decision: string, milliseconds: number, enforced: boolean): void;

@@ -1,64 +1,74 @@
 /**
- * Records the spans of one exchange. They are kept as plain times, attributes and events and become spans of the SDK
- * only when they have ended and are to be exported: an unsampled exchange makes ids and nothing else.
+ * Records the trace of one exchange: times, judgements, attempts, commands, in as little as they fit in. They become
+ * spans of the SDK when the exchange has ended and is to be exported: one that is neither sampled nor bad nor slow makes
+ * ids and nothing else.
  */
 import { type Attributes, SpanKind } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
+import type { CommandOwner, RedisCommand } from '../resources/redis-commands.ts';
+import { AttemptRecord } from './attempt-trace.ts';
+import { commandSpan } from './command-span.ts';
+import { methodAttributes, spanMethod } from './http-attributes.ts';
+import { Judgements } from './judgements.ts';
 import { scrub } from './redact.ts';
 import * as semconv from './semconv.ts';
-import { Recording, type SpanOrigin, toSpan } from './span.ts';
-import { formatTraceparent, type IdSource, isInShare, parseTraceparent, type TraceParent } from './trace-context.ts';
-import type { AttemptEnd, AttemptStart, AttemptTrace, ExchangeEnd, ExchangeStart, ExchangeTrace } from './tracing.ts';
+import { type SpanOrigin, type SpanParts, toSpan } from './span.ts';
+import { type IdSource, isInShare, parseTraceparent, type TraceParent } from './trace-context.ts';
+import type { AttemptStart, AttemptTrace, ExchangeEnd, ExchangeStart, ExchangeTrace } from './tracing.ts';
 
 /** What all exchanges of one app share. */
 export interface Recorder extends SpanOrigin {
   readonly ids: IdSource;
   /** Share of new traces that are recorded, from 0 to 1. */
   readonly share: number;
-  /** Whether unsampled exchanges that failed are exported too. */
-  readonly keepFailures: boolean;
+  /** Whether unsampled exchanges that went wrong are exported too. */
+  readonly keepErrors: boolean;
+  /** And those whose first byte came later than so many milliseconds; 0: none. */
+  readonly keepSlowMs: number;
   finish(span: ReadableSpan): void;
 }
 
 const MAX_PATH = 1024;
+const MAX_COMMANDS = 64;
 
-/** Begins the trace of an exchange, continuing the client's when its `traceparent` is valid. */
+/** Begins the trace of an exchange, continuing the client's when its `traceparent` is valid and may be believed. */
 export function startExchange(recorder: Recorder, start: ExchangeStart): ExchangeTrace {
-  const parent = parseTraceparent(start.traceparent);
-  const traceId = parent?.traceId ?? recorder.ids.traceId();
-  const sampled = parent?.sampled ?? isInShare(traceId, recorder.share);
-  return new Exchange(recorder, start, parent, traceId, sampled);
+  return new RecordedExchange(recorder, start);
 }
 
-class Exchange extends Recording implements ExchangeTrace {
+/** See the module. */
+export class RecordedExchange implements ExchangeTrace, CommandOwner {
+  readonly recorder: Recorder;
   readonly traceId: string;
   readonly sampled: boolean;
-  readonly recorder: Recorder;
+  readonly recording: boolean;
   readonly tracestate: string | undefined;
-  /** Ended attempts of an unsampled exchange, of which it is not yet known whether they are exported. */
-  readonly #pending: ReadableSpan[] = [];
   readonly #start: ExchangeStart;
+  readonly #startedAt: number;
   readonly #parent: TraceParent | undefined;
+  readonly #link: TraceParent | undefined;
   #spanId: string | undefined;
-  /** Whether its spans are exported; undefined until that is known. */
-  #kept: boolean | undefined;
+  #judgements: Judgements | undefined;
+  #attempts: AttemptRecord[] | undefined;
+  #last: AttemptRecord | undefined;
+  #commands: RedisCommand[] | undefined;
+  #end: ExchangeEnd | undefined;
+  /** Whether its spans are exported; decided at its end. */
+  #kept = false;
 
-  constructor(
-    recorder: Recorder,
-    start: ExchangeStart,
-    parent: TraceParent | undefined,
-    traceId: string,
-    sampled: boolean,
-  ) {
-    super(sampled || recorder.keepFailures, start.startTime ?? performance.now());
+  constructor(recorder: Recorder, start: ExchangeStart) {
+    const inbound = parseTraceparent(start.traceparent);
+    const trusted = start.trusted !== false;
     this.recorder = recorder;
-    this.traceId = traceId;
-    this.sampled = sampled;
-    this.#kept = sampled ? true : this.recording ? undefined : false;
     this.#start = start;
-    this.#parent = parent;
+    this.#parent = trusted ? inbound : undefined;
+    this.#link = trusted ? undefined : inbound;
+    this.traceId = this.#parent?.traceId ?? recorder.ids.traceId();
+    this.sampled = this.#parent?.sampled ?? isInShare(this.traceId, recorder.share);
+    this.recording = this.sampled || recorder.keepErrors || recorder.keepSlowMs > 0;
+    this.#startedAt = start.startTime ?? performance.now();
     // Without a valid traceparent the tracestate must not be used (W3C Trace Context §3.3.1).
-    this.tracestate = parent === undefined || start.tracestate === '' ? undefined : start.tracestate;
+    this.tracestate = this.#parent === undefined || start.tracestate === '' ? undefined : start.tracestate;
   }
 
   get spanId(): string {
@@ -66,33 +76,91 @@ class Exchange extends Recording implements ExchangeTrace {
     return this.#spanId;
   }
 
+  judged(policy: string, decision: string, milliseconds: number, enforced: boolean): void {
+    if (!this.recording) return;
+    this.#judgements ??= new Judgements();
+    this.#judgements.add(policy, decision, milliseconds, enforced);
+  }
+
   startAttempt(start: AttemptStart): AttemptTrace {
-    return new Attempt(this, start);
+    const attempt = new AttemptRecord(this, start);
+    if (this.recording) {
+      this.#attempts ??= [];
+      this.#attempts.push(attempt);
+      this.#last = attempt;
+    }
+    return attempt;
+  }
+
+  /** An attempt has ended; when the exchange has too, its span is due. */
+  attemptEnded(attempt: AttemptRecord): void {
+    if (this.#end !== undefined && this.#kept) this.recorder.finish(attempt.toSpan(this.#end, attempt === this.#last));
+  }
+
+  command(command: RedisCommand): void {
+    if (!this.recording) return;
+    if (this.#end !== undefined) {
+      if (this.#kept) this.recorder.finish(commandSpan(this, command));
+      return;
+    }
+    this.#commands ??= [];
+    if (this.#commands.length < MAX_COMMANDS) this.#commands.push(command);
   }
 
   end(end: ExchangeEnd): void {
-    if (!Number.isNaN(this.endedAt)) return;
-    this.endedAt = performance.now();
+    if (this.#end !== undefined) return;
+    this.#end = end;
     if (!this.recording) return;
-    const failed = end.status >= 500 || (end.outcome !== 'complete' && end.outcome !== 'replied');
-    this.#kept ??= failed;
+    const keptFor = this.sampled ? undefined : this.#reasonToKeep(end);
+    this.#kept = this.sampled || keptFor !== undefined;
     if (this.#kept) {
-      this.recorder.finish(this.#span(end, failed));
-      for (const span of this.#pending) this.recorder.finish(span);
+      const { finish } = this.recorder;
+      finish(this.#toSpan(end, keptFor));
+      for (const command of this.#commands ?? []) finish(commandSpan(this, command));
+      for (const attempt of this.#attempts ?? []) {
+        if (attempt.ended) finish(attempt.toSpan(end, attempt === this.#last));
+      }
     }
-    this.#pending.length = 0;
+    this.#attempts = undefined;
+    this.#commands = undefined;
+    this.#judgements = undefined;
   }
 
-  /** Takes the span of an attempt that has ended. */
-  finishAttempt(span: ReadableSpan): void {
-    if (this.#kept) this.recorder.finish(span);
-    else if (this.#kept === undefined) this.#pending.push(span);
+  #reasonToKeep(end: ExchangeEnd): 'error' | 'slow' | undefined {
+    const { keepErrors, keepSlowMs } = this.recorder;
+    if (keepErrors && (isFailure(end) || this.#judgements?.faulted === true)) return 'error';
+    if (keepErrors && this.#attempts?.some((attempt) => attempt.failed) === true) return 'error';
+    // A long stream is not slow: what counts is the wait for its first byte.
+    return keepSlowMs > 0 && end.ttfbMs !== undefined && end.ttfbMs > keepSlowMs ? 'slow' : undefined;
   }
 
-  #span(end: ExchangeEnd, failed: boolean): ReadableSpan {
+  #toSpan(end: ExchangeEnd, keptFor: string | undefined): ReadableSpan {
+    const { method, route } = this.#start;
+    const failed = isFailure(end);
+    const attributes = this.#attributes(end);
+    // A 4xx is no error of the server (HTTP conventions); what refused it is still worth finding.
+    const errorType = end.errorType ?? (failed ? typeOf(end) : undefined);
+    if (errorType !== undefined) attributes[semconv.ERROR_TYPE] = errorType;
+    if (keptFor !== undefined) attributes[semconv.SLUICE_KEPT_FOR] = keptFor;
+    const name = spanMethod(method);
+    return toSpan(this.recorder, {
+      ...this.child(this.spanId),
+      parent: this.#parent && { ...this.#parent, isRemote: true },
+      link: this.#link,
+      name: route === undefined ? name : `${name} ${route}`,
+      kind: SpanKind.SERVER,
+      startedAt: this.#startedAt,
+      endedAt: end.at ?? performance.now(),
+      attributes,
+      events: this.#judgements?.toEvents() ?? [],
+      droppedEvents: this.#judgements?.dropped ?? 0,
+      failed,
+    });
+  }
+
+  #attributes(end: ExchangeEnd): Attributes {
     const { method, route, path, requestId, clientAddress } = this.#start;
     const attributes: Attributes = {
-      ...this.attributes,
       ...methodAttributes(method),
       [semconv.URL_SCHEME]: 'http',
       [semconv.URL_PATH]: scrub(path.length > MAX_PATH ? path.slice(0, MAX_PATH) : path),
@@ -104,92 +172,25 @@ class Exchange extends Recording implements ExchangeTrace {
     if (end.status > 0) attributes[semconv.HTTP_STATUS] = end.status;
     if (end.bytesIn !== undefined) attributes[semconv.HTTP_REQUEST_BYTES] = end.bytesIn;
     if (end.bytesOut !== undefined) attributes[semconv.HTTP_RESPONSE_BYTES] = end.bytesOut;
-    // A 4xx is no error of the server (HTTP conventions); what refused it is still worth finding.
-    const errorType = end.errorType ?? (failed ? defaultErrorType(end) : undefined);
-    if (errorType !== undefined) attributes[semconv.ERROR_TYPE] = errorType;
-    const name = spanMethod(method);
-    return toSpan(this.recorder, this, {
-      traceId: this.traceId,
-      tracestate: this.tracestate,
-      name: route === undefined ? name : `${name} ${route}`,
-      kind: SpanKind.SERVER,
-      spanId: this.spanId,
-      parent: this.#parent && { ...this.#parent, isRemote: true },
-      attributes,
-      failed,
-    });
+    if (end.ttfbMs !== undefined) attributes[semconv.SLUICE_TTFB] = end.ttfbMs;
+    if (end.truncated !== undefined) attributes[semconv.SLUICE_TRUNCATED] = end.truncated;
+    return attributes;
+  }
+
+  /** What a span below the server span begins with. */
+  child(spanId: string): Pick<SpanParts, 'traceId' | 'spanId' | 'tracestate' | 'parent'> {
+    const { traceId, tracestate } = this;
+    return { traceId, spanId, tracestate, parent: { traceId, spanId: this.spanId, sampled: true, isRemote: false } };
   }
 }
 
-function defaultErrorType(end: ExchangeEnd): string {
-  return end.outcome === 'complete' || end.outcome === 'replied' ? String(end.status) : end.outcome;
+/** Whether the exchange went wrong: for a server span a 4xx did not (HTTP conventions). */
+function isFailure({ status, outcome, truncated, usage }: ExchangeEnd): boolean {
+  if (status >= 500 || truncated !== undefined || usage?.error !== undefined) return true;
+  return outcome !== 'complete' && outcome !== 'replied';
 }
 
-class Attempt extends Recording implements AttemptTrace {
-  readonly traceparent: string;
-  readonly #exchange: Exchange;
-  readonly #start: AttemptStart;
-  readonly #spanId: string;
-
-  constructor(exchange: Exchange, start: AttemptStart) {
-    super(exchange.recording, exchange.recording ? performance.now() : 0);
-    this.#exchange = exchange;
-    this.#start = start;
-    this.#spanId = exchange.recorder.ids.spanId();
-    this.traceparent = formatTraceparent(exchange.traceId, this.#spanId, exchange.sampled);
-  }
-
-  get tracestate(): string | undefined {
-    return this.#exchange.tracestate;
-  }
-
-  firstByte(): void {
-    this.event(semconv.FIRST_BYTE_EVENT);
-  }
-
-  end(end: AttemptEnd): void {
-    if (!this.recording || !Number.isNaN(this.endedAt)) return;
-    this.endedAt = performance.now();
-    this.#exchange.finishAttempt(this.#span(end));
-  }
-
-  #span(end: AttemptEnd): ReadableSpan {
-    const { number, upstream, serverAddress, serverPort, method, dialect } = this.#start;
-    const attributes: Attributes = {
-      ...this.attributes,
-      ...methodAttributes(method),
-      [semconv.SERVER_ADDRESS]: serverAddress,
-      [semconv.SERVER_PORT]: serverPort,
-      [semconv.SLUICE_UPSTREAM]: upstream,
-      [semconv.SLUICE_ATTEMPT]: number,
-    };
-    const provider = semconv.GEN_AI_PROVIDERS[dialect];
-    if (provider !== undefined) attributes[semconv.GEN_AI_PROVIDER] = provider;
-    if (number > 1) attributes[semconv.HTTP_RESEND_COUNT] = number - 1;
-    if (end.status !== undefined) attributes[semconv.HTTP_STATUS] = end.status;
-    // For a client span every 4xx and 5xx is an error, of the type of its status (HTTP conventions).
-    const refused = end.status !== undefined && end.status >= 400 ? String(end.status) : undefined;
-    const errorType = end.errorType ?? refused;
-    if (errorType !== undefined) attributes[semconv.ERROR_TYPE] = errorType;
-    const exchange = this.#exchange;
-    return toSpan(exchange.recorder, this, {
-      traceId: exchange.traceId,
-      tracestate: exchange.tracestate,
-      name: spanMethod(method),
-      kind: SpanKind.CLIENT,
-      spanId: this.#spanId,
-      parent: { traceId: exchange.traceId, spanId: exchange.spanId, sampled: true, isRemote: false },
-      attributes,
-      failed: errorType !== undefined,
-    });
-  }
-}
-
-function methodAttributes(method: string): Attributes {
-  if (semconv.KNOWN_METHODS.has(method)) return { [semconv.HTTP_METHOD]: method };
-  return { [semconv.HTTP_METHOD]: semconv.OTHER_METHOD, [semconv.HTTP_METHOD_ORIGINAL]: method.slice(0, 32) };
-}
-
-function spanMethod(method: string): string {
-  return semconv.KNOWN_METHODS.has(method) ? method : 'HTTP';
+function typeOf({ status, outcome, usage }: ExchangeEnd): string {
+  if (outcome !== 'complete' && outcome !== 'replied') return outcome;
+  return usage?.error?.class ?? (status >= 500 ? String(status) : semconv.UNTERMINATED);
 }

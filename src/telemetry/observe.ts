@@ -4,6 +4,7 @@ import type { Context } from '../http/context.ts';
 import type { ExchangeObserver, ExchangeRecord, ObservedAttempt, Observer, RefusedRecord } from '../http/observer.ts';
 import type { UsageReport } from '../llm/usage.ts';
 import type { Route } from '../pipeline/routes.ts';
+import type { CommandOwner } from '../resources/redis-commands.ts';
 import { writeAccess } from './access-log.ts';
 import { NO_ROUTE } from './labels.ts';
 import type { RootLog } from './log.ts';
@@ -20,11 +21,11 @@ export interface Telemetry {
 
 /** Makes the observer of one app. */
 export function createObserver(telemetry: Telemetry): Observer {
-  const { metrics, log } = telemetry;
+  const { metrics } = telemetry;
   const settling = new Set<Promise<void>>();
   return {
     begin: (ctx, route) => new ObservedExchange(telemetry, settling, ctx, route),
-    refused: (record) => recordRefusal(log, metrics, record),
+    refused: (record) => recordRefusal(telemetry, record),
     connection: (change) => (change > 0 ? metrics.connections.inc() : metrics.connections.dec()),
     settled: async () => void (await Promise.all(settling)),
   };
@@ -50,6 +51,7 @@ class ObservedExchange implements ExchangeObserver {
     this.#trace = telemetry.tracing?.startExchange({
       traceparent: ctx.in.headers.get('traceparent'),
       tracestate: ctx.in.headers.get('tracestate'),
+      trusted: ctx.trustsTrace,
       method: ctx.in.method,
       route: route.path,
       path: ctx.in.path,
@@ -57,6 +59,10 @@ class ObservedExchange implements ExchangeObserver {
       clientAddress: ctx.client.ip,
       startTime: ctx.startedAt,
     });
+  }
+
+  get commands(): CommandOwner | undefined {
+    return this.#trace?.recording === true ? this.#trace : undefined;
   }
 
   attemptStarted(attempt: ObservedAttempt): void {
@@ -87,17 +93,13 @@ class ObservedExchange implements ExchangeObserver {
     const failure = error === 'aborted' ? 'client_abort' : error;
     const seconds = (performance.now() - running.startedAt) / 1000;
     this.#telemetry.metrics.upstream(attempt.runtime.info.name).attempt(failure ?? status, seconds);
-    running.trace?.end({ status: status > 0 ? status : undefined, errorType: failure });
+    const { dispatchedAt, sentAt, timings } = attempt;
+    const known = status > 0 ? status : undefined;
+    running.trace?.end({ status: known, errorType: failure, dispatchedAt, sentAt, timings });
   }
 
   judged(policy: string, decision: string, milliseconds: number, enforced: boolean): void {
-    if (this.#trace?.recording !== true) return;
-    this.#trace.event('sluice.policy', {
-      'sluice.policy.id': policy,
-      'sluice.policy.decision': decision,
-      'sluice.policy.mode': enforced ? 'enforce' : 'shadow',
-      'sluice.policy.duration_ms': milliseconds,
-    });
+    this.#trace?.judged(policy, decision, milliseconds, enforced);
   }
 
   streaming(): void {
@@ -155,7 +157,20 @@ class ObservedExchange implements ExchangeObserver {
         identity: ctx.identity,
       });
     }
-    this.#trace?.end({ status, outcome: kind, errorType: code, bytesIn, bytesOut });
+    const at = ctx.startedAt + durationMs;
+    const { facts } = record;
+    this.#trace?.end({
+      status,
+      outcome: kind,
+      errorType: code,
+      bytesIn,
+      bytesOut,
+      at,
+      ttfbMs,
+      truncated,
+      facts,
+      usage,
+    });
   }
 
   /** A stream of a known dialect whose end its framing tells and its dialect does not. */
@@ -164,26 +179,37 @@ class ObservedExchange implements ExchangeObserver {
   }
 }
 
-function recordRefusal(log: RootLog, metrics: Metrics, record: RefusedRecord): void {
-  metrics.route(NO_ROUTE).exchange(record.method, record.status, 'replied', record.durationMs / 1000, undefined, 0, 0);
+function recordRefusal({ log, metrics, tracing }: Telemetry, record: RefusedRecord): void {
+  const { method, path, status, code, durationMs } = record;
+  metrics.route(NO_ROUTE).exchange(method, status, 'replied', durationMs / 1000, undefined, 0, 0);
+  const trace = tracing?.startExchange({
+    ...record.trace,
+    method,
+    route: undefined,
+    path,
+    requestId: record.id,
+    clientAddress: record.clientIp,
+    startTime: performance.now() - durationMs,
+  });
+  trace?.end({ status, outcome: 'replied', errorType: code });
   if (!log.infoEnabled) return;
   writeAccess(log, {
     requestId: record.id,
     client: record.clientIp,
     route: undefined,
     upstream: undefined,
-    method: record.method,
-    path: record.path,
-    status: record.status,
+    method,
+    path,
+    status,
     decision: undefined,
     outcome: 'replied',
-    code: record.code,
+    code,
     bytesIn: 0,
     bytesOut: 0,
     ttfbMs: undefined,
-    durationMs: record.durationMs,
+    durationMs,
     attempts: 0,
-    traceId: undefined,
+    traceId: trace?.traceId,
     identity: undefined,
   });
 }

@@ -17,6 +17,7 @@ import {
   resourceFromAttributes,
 } from '@opentelemetry/resources';
 import { BatchSpanProcessor, type ReadableSpan, type SpanExporter } from '@opentelemetry/sdk-trace';
+import { type RetryingTransport, replaceRetry } from './export-retry.ts';
 import type { Log } from './log.ts';
 import { SERVICE_INSTANCE_ID, SERVICE_NAME, SERVICE_VERSION } from './semconv.ts';
 import type { ExportState } from './tracing.ts';
@@ -101,6 +102,9 @@ class WatchedExporter implements SpanExporter {
   readonly deadlineMs: number;
   readonly #exporter: OTLPTraceExporter;
   readonly #agent: HttpAgent;
+  readonly #retry: RetryingTransport;
+  /** Gives up each batch that is under way. */
+  readonly #giveUp = new Set<() => void>();
   readonly #log: Log;
   #pending = 0;
   #lostSinceChange = 0;
@@ -117,6 +121,7 @@ class WatchedExporter implements SpanExporter {
       concurrencyLimit: 2 * (MAX_SPANS / MAX_BATCH),
       httpAgentOptions: () => this.#agent,
     });
+    this.#retry = replaceRetry(this.#exporter);
   }
 
   /** Makes room for one more span; false when there is none, and then it is counted as dropped. */
@@ -130,21 +135,23 @@ class WatchedExporter implements SpanExporter {
   }
 
   export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
-    let settled = false;
     const settle = (result: ExportResult) => {
-      if (settled) return;
-      settled = true;
+      if (!this.#giveUp.delete(giveUp)) return;
       clearTimeout(timer);
       this.#pending -= spans.length;
       this.#record(result, spans.length);
       done(result);
     };
     // The exporter's own timeout watches an idle socket only: a collector that drips bytes would hold a batch for ever.
-    const timer = setTimeout(() => {
+    const giveUp = () => {
       settle({ code: ExportResultCode.FAILED, error: new Error('the collector did not answer in time') });
+    };
+    const timer = setTimeout(() => {
+      giveUp();
       this.#agent.destroy();
     }, this.deadlineMs);
     timer.unref();
+    this.#giveUp.add(giveUp);
     this.#exporter.export(spans, settle);
   }
 
@@ -156,9 +163,11 @@ class WatchedExporter implements SpanExporter {
     return this.#exporter.shutdown();
   }
 
-  /** Closes every connection and makes no more: the SDK would go on trying for as long as its timeout. */
+  /** Closes every connection, makes no more, and leaves no timer of a batch behind. */
   destroy(): void {
     this.#closed = true;
+    this.#retry.stop();
+    for (const giveUp of this.#giveUp) giveUp();
     this.#agent.createConnection = (_options, done) => {
       done?.(new Error('tracing is closed'), undefined as never); // Node looks at the second only without the first
       return undefined;

@@ -1,40 +1,15 @@
-/** A span as it is recorded, and how it becomes a span of the SDK. */
-import { type Attributes, type HrTime, type SpanKind, SpanStatusCode } from '@opentelemetry/api';
+/** How what was recorded becomes a span of the SDK. */
+import { type Attributes, type HrTime, type SpanContext, type SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import type { TraceParent } from './trace-context.ts';
 
-const MAX_EVENTS = 128;
-
-interface RecordedEvent {
+/** Something that happened within a span. */
+export interface SpanEvent {
   readonly name: string;
+  /** By `performance.now()`. */
   readonly at: number;
-  readonly attributes: Attributes;
-}
-
-/** A span under way: times by `performance.now()`, what was said, and which span it is. */
-export class Recording {
-  readonly startedAt: number;
-  readonly recording: boolean;
-  readonly events: RecordedEvent[] = [];
-  attributes: Attributes = {};
-  droppedEvents = 0;
-  endedAt = Number.NaN;
-
-  constructor(recording: boolean, startedAt: number) {
-    this.recording = recording;
-    this.startedAt = startedAt;
-  }
-
-  event(name: string, attributes: Attributes = {}): void {
-    if (!this.recording) return;
-    if (this.events.length < MAX_EVENTS) this.events.push({ name, at: performance.now(), attributes });
-    else this.droppedEvents += 1;
-  }
-
-  set(attributes: Attributes): void {
-    if (this.recording) Object.assign(this.attributes, attributes);
-  }
+  readonly attributes?: Attributes;
 }
 
 /** What all spans of one app have in common. */
@@ -43,54 +18,55 @@ export interface SpanOrigin {
   readonly resource: Resource;
 }
 
-/** What makes a recording a span. */
+/** A span as it was recorded; times by `performance.now()`. */
 export interface SpanParts {
   readonly traceId: string;
+  readonly spanId: string;
   /** As it came with the request. */
   readonly tracestate: string | undefined;
+  readonly parent: (TraceParent & { readonly isRemote: boolean }) | undefined;
+  /** A trace that it came from and does not belong to. */
+  readonly link?: TraceParent | undefined;
   readonly name: string;
   readonly kind: SpanKind;
-  readonly spanId: string;
-  readonly parent: (TraceParent & { readonly isRemote: boolean }) | undefined;
+  readonly startedAt: number;
+  readonly endedAt: number;
   readonly attributes: Attributes;
+  readonly events: readonly SpanEvent[];
+  readonly droppedEvents?: number;
   readonly failed: boolean;
 }
 
-/** Makes a recording that has ended a span of the SDK. */
-export function toSpan(origin: SpanOrigin, recording: Recording, parts: SpanParts): ReadableSpan {
-  const { parent, tracestate } = parts;
+/** Makes a span of the SDK. */
+export function toSpan(origin: SpanOrigin, parts: SpanParts): ReadableSpan {
+  const { parent, link, tracestate, startedAt, endedAt } = parts;
   // An exchange kept for its failure is exported with the flag set: its span is recorded, whatever upstream was told.
   const traceState = tracestate === undefined ? {} : { traceState: passedOn(tracestate) };
   const context = { traceId: parts.traceId, spanId: parts.spanId, traceFlags: 1, ...traceState };
   const offset = epochOffset();
-  const startTime = toHrTime(recording.startedAt + offset);
-  const endTime = toHrTime(recording.endedAt + offset);
   return {
     name: parts.name,
     kind: parts.kind,
     spanContext: () => context,
-    ...(parent && {
-      parentSpanContext: {
-        traceId: parent.traceId,
-        spanId: parent.spanId,
-        traceFlags: parent.sampled ? 1 : 0,
-        isRemote: parent.isRemote,
-      },
-    }),
-    startTime,
-    endTime,
-    duration: toHrTime(recording.endedAt - recording.startedAt),
+    ...(parent && { parentSpanContext: toContext(parent, parent.isRemote) }),
+    startTime: toHrTime(startedAt + offset),
+    endTime: toHrTime(endedAt + offset),
+    duration: toHrTime(endedAt - startedAt),
     ended: true,
     status: { code: parts.failed ? SpanStatusCode.ERROR : SpanStatusCode.UNSET },
     attributes: parts.attributes,
-    links: [],
-    events: recording.events.map(({ name, at, attributes }) => ({ name, attributes, time: toHrTime(at + offset) })),
+    links: link === undefined ? [] : [{ context: toContext(link, true) }],
+    events: parts.events.map(({ name, at, attributes = {} }) => ({ name, attributes, time: toHrTime(at + offset) })),
     resource: origin.resource,
     instrumentationScope: origin.scope,
     droppedAttributesCount: 0,
-    droppedEventsCount: recording.droppedEvents,
+    droppedEventsCount: parts.droppedEvents ?? 0,
     droppedLinksCount: 0,
   };
+}
+
+function toContext({ traceId, spanId, sampled }: TraceParent, isRemote: boolean): SpanContext {
+  return { traceId, spanId, traceFlags: sampled ? 1 : 0, isRemote };
 }
 
 /** A tracestate that is only passed on: it is written as it came, and nobody edits it. */

@@ -2,11 +2,13 @@
  * Traces: what the rest of Sluice sees of them. The SDK is loaded only when an endpoint is configured; nothing is
  * registered globally and no context is carried along: the exchange hands its trace to whoever needs it.
  */
-import type { Attributes } from '@opentelemetry/api';
+import type { RequestFacts } from '../llm/request-facts.ts';
+import type { UsageReport } from '../llm/usage.ts';
 import type { Dialect, OutcomeKind } from '../policy.ts';
+import type { CommandOwner } from '../resources/redis-commands.ts';
+import type { ConnectTimings } from '../upstream/connector.ts';
+import type { TruncationPhase } from './labels.ts';
 import type { Log } from './log.ts';
-
-export type { Attributes } from '@opentelemetry/api';
 
 /** Options of {@link createTracing}. */
 export interface TracingOptions {
@@ -18,18 +20,25 @@ export interface TracingOptions {
   readonly version: string;
   /** `service.name` unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES say otherwise; `sluice` by default. */
   readonly serviceName?: string;
-  /** Also export unsampled exchanges that ended in an error, made from what was kept of them. False by default. */
-  readonly keepFailures?: boolean;
+  /**
+   * Also export unsampled exchanges that went wrong, made from what was kept of them: a 5xx, an abort, a truncation, an
+   * error inside a stream, a fault of a policy, an attempt that failed. True by default.
+   */
+  readonly keepErrors?: boolean;
+  /** And those whose first byte came to the client later than so many milliseconds; 0: none. 30,000 by default. */
+  readonly keepSlowMs?: number;
   /** Milliseconds after which finished spans are sent at the latest; 1,000 by default. */
   readonly batchMs?: number;
 }
 
 /** What is known of an exchange when it begins. */
 export interface ExchangeStart {
-  /** The inbound header, valid or not; leave it out to begin a new trace at a trust boundary. */
+  /** The inbound header, valid or not. */
   readonly traceparent?: string | undefined;
   /** The inbound header, several lines joined with a comma. It is passed on unchanged. */
   readonly tracestate?: string | undefined;
+  /** False at a trust boundary: a new trace is begun, linked to the inbound one. True by default. */
+  readonly trusted?: boolean;
   readonly method: string;
   /** The route's path; undefined when none matched. */
   readonly route: string | undefined;
@@ -50,19 +59,28 @@ export interface ExchangeEnd {
   readonly errorType?: string | undefined;
   readonly bytesIn?: number;
   readonly bytesOut?: number;
+  /** When it ended, by `performance.now()`; now by default. */
+  readonly at?: number;
+  /** From the request's headers to the first byte to the client. */
+  readonly ttfbMs?: number | undefined;
+  /** Where the last attempt's response was cut. */
+  readonly truncated?: TruncationPhase | undefined;
+  /** What was asked of a model. */
+  readonly facts?: RequestFacts | undefined;
+  /** What the last attempt's answer told. */
+  readonly usage?: UsageReport | undefined;
 }
 
-/** The trace of one exchange: its server span. */
-export interface ExchangeTrace {
+/** The trace of one exchange: its server span. Redis commands tell it what became of them. */
+export interface ExchangeTrace extends CommandOwner {
   /** 32 hexadecimal digits; for the access log. */
   readonly traceId: string;
   /** Whether its spans are exported. */
   readonly sampled: boolean;
-  /** Whether events and attributes are kept: ask before building some that cost. */
+  /** Whether anything is kept of it: what is not sampled may turn out bad or slow. */
   readonly recording: boolean;
-  /** Something that happened now, e.g. a policy's decision. At most 128 are kept. */
-  event(name: string, attributes?: Attributes): void;
-  set(attributes: Attributes): void;
+  /** A policy has judged. At most 128 judgements are kept. */
+  judged(policy: string, decision: string, milliseconds: number, enforced: boolean): void;
   startAttempt(start: AttemptStart): AttemptTrace;
   /** Ends the server span; only the first call counts. */
   end(end: ExchangeEnd): void;
@@ -86,20 +104,22 @@ export interface AttemptEnd {
   readonly status?: number | undefined;
   /** The failure's code, or `client_abort`. */
   readonly errorType?: string | undefined;
+  /** When it was handed to the pool, and when its head was on a connection, by `performance.now()`. */
+  readonly dispatchedAt?: number | undefined;
+  readonly sentAt?: number | undefined;
+  /** Of the connection that was opened for it. */
+  readonly timings?: ConnectTimings | undefined;
 }
 
-/** The trace of one attempt: a client span below the exchange's. */
+/** The trace of one attempt: a client span below the exchange's, exported with it. */
 export interface AttemptTrace {
   /** To be sent upstream. */
   readonly traceparent: string;
   /** To be sent upstream; when undefined the client's own must be removed. */
   readonly tracestate: string | undefined;
-  readonly recording: boolean;
-  event(name: string, attributes?: Attributes): void;
-  set(attributes: Attributes): void;
   /** The first byte of the response has come. */
   firstByte(): void;
-  /** Ends the client span; only the first call counts. It may come after the exchange's end (drain). */
+  /** Ends the client span; only the first call counts. It may come after the exchange's end. */
   end(end: AttemptEnd): void;
 }
 
@@ -141,7 +161,8 @@ export async function createTracing(options: TracingOptions, log: Log): Promise<
   const recorder = {
     ids: createIds(),
     share: options.sample,
-    keepFailures: options.keepFailures ?? false,
+    keepErrors: options.keepErrors ?? true,
+    keepSlowMs: options.keepSlowMs ?? 30_000,
     scope: { name: 'sluice', version: options.version },
     resource: spans.resource,
     finish: spans.add,

@@ -50,7 +50,7 @@ checkCases([
   ),
   after(
     'listen: 7480\n',
-    '6:9  listen  must be host:port (localhost:7480, 0.0.0.0:7480, [::]:7480), or a list of such, got 7480',
+    '6:9  listen  must be host:port (localhost:7480, 0.0.0.0:7480, [::]:7480), or a map with address, trust_inbound_trace, or a list of such, got 7480',
   ),
   after('listen: "7480"\n', '6:9  listen  needs a host before the port, e.g. localhost:7480, got "7480"'),
   after(

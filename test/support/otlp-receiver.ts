@@ -15,8 +15,9 @@ message ScopeSpans { repeated Span spans = 2; }
 message Span {
   bytes trace_id = 1; bytes span_id = 2; string trace_state = 3; bytes parent_span_id = 4;
   string name = 5; int32 kind = 6; fixed64 start_time_unix_nano = 7; fixed64 end_time_unix_nano = 8;
-  repeated KeyValue attributes = 9; repeated Event events = 11; Status status = 15;
+  repeated KeyValue attributes = 9; repeated Event events = 11; repeated Link links = 13; Status status = 15;
 }
+message Link { bytes trace_id = 1; bytes span_id = 2; }
 message Event { fixed64 time_unix_nano = 1; string name = 2; repeated KeyValue attributes = 3; }
 message Status { string message = 2; int32 code = 3; }
 message KeyValue { string key = 1; AnyValue value = 2; }
@@ -44,6 +45,7 @@ export interface ReceivedSpan {
   readonly endMs: number;
   readonly attributes: SpanAttributes;
   readonly events: readonly { readonly name: string; readonly atMs: number; readonly attributes: SpanAttributes }[];
+  readonly links: readonly { readonly traceId: string; readonly spanId: string }[];
   readonly status: 'unset' | 'ok' | 'error';
   readonly resource: SpanAttributes;
 }
@@ -54,6 +56,8 @@ export interface OtlpReceiverOptions {
   readonly status?: () => number;
   /** 0 by default: any free port. */
   readonly port?: number;
+  /** False: batches are taken and thrown away unread, for measurements. */
+  readonly decode?: boolean;
 }
 
 /** The receiver. */
@@ -84,7 +88,7 @@ export async function startOtlpReceiver(options: OtlpReceiverOptions = {}): Prom
     if (message.method !== 'POST' || message.url !== '/v1/traces') return 404;
     if (message.headers['content-type'] !== 'application/x-protobuf') return 415;
     const status = options.status?.() ?? 200;
-    if (status !== 200) return status;
+    if (status !== 200 || options.decode === false) return status;
     const bytes = message.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body;
     received.push(...toSpans(request.toObject(request.decode(bytes), { longs: String, defaults: true, oneofs: true })));
     batches.push(message.headers);
@@ -151,6 +155,7 @@ interface RawSpan {
     readonly timeUnixNano: string;
     readonly attributes: RawAttributes;
   }[];
+  readonly links: readonly { readonly traceId: Buffer; readonly spanId: Buffer }[];
   readonly status: { readonly code: number } | null;
 }
 interface RawRequest {
@@ -170,9 +175,9 @@ function toSpans(decoded: object): ReceivedSpan[] {
 
 function toSpan(raw: RawSpan, resource: SpanAttributes): ReceivedSpan {
   return {
-    traceId: Buffer.from(raw.traceId).toString('hex'),
-    spanId: Buffer.from(raw.spanId).toString('hex'),
-    parentSpanId: Buffer.from(raw.parentSpanId).toString('hex'),
+    traceId: hex(raw.traceId),
+    spanId: hex(raw.spanId),
+    parentSpanId: hex(raw.parentSpanId),
     traceState: raw.traceState,
     name: raw.name,
     kind: KINDS[raw.kind] ?? 'unspecified',
@@ -184,9 +189,14 @@ function toSpan(raw: RawSpan, resource: SpanAttributes): ReceivedSpan {
       atMs: toMilliseconds(timeUnixNano),
       attributes: attributesOf(attributes),
     })),
+    links: raw.links.map(({ traceId, spanId }) => ({ traceId: hex(traceId), spanId: hex(spanId) })),
     status: STATUSES[raw.status?.code ?? 0] ?? 'unset',
     resource,
   };
+}
+
+function hex(bytes: Buffer): string {
+  return Buffer.from(bytes).toString('hex');
 }
 
 function toMilliseconds(nanoseconds: string): number {

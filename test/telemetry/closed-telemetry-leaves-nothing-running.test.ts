@@ -63,3 +63,37 @@ test('without an endpoint nothing of the OpenTelemetry SDK is loaded', async () 
   `);
   assert.deepEqual(JSON.parse(printed), { off: true, whenOff: 0, whenOn: true });
 });
+
+const collectors = {
+  'refuses connections': '',
+  'never answers': 'createServer(() => {})',
+  'says that it is too busy': "createServer((_, answer) => answer.writeHead(503, { 'retry-after': '4' }).end())",
+  'says so and names no time': 'createServer((_, answer) => answer.writeHead(503).end())',
+};
+for (const [what, server] of Object.entries(collectors)) {
+  test(`after close a collector that ${what} holds the process no longer`, async () => {
+    const printed = await run(`
+      import { createServer } from 'node:http';
+      import { once } from 'node:events';
+      import { createTracing } from './src/telemetry/tracing.ts';
+      import { createLog } from './src/telemetry/log.ts';
+      const log = createLog({ level: 'silent', destination: { write() {} } });
+      const server = ${server === '' ? 'undefined' : server};
+      server?.listen(0, '127.0.0.1');
+      if (server) { await once(server, 'listening'); server.unref(); server.on('connection', (socket) => socket.unref()); }
+      const endpoint = 'http://127.0.0.1:' + (server?.address().port ?? 1);
+      const tracing = await createTracing({ endpoint, sample: 1, version: '1', batchMs: 10 }, log);
+      const exchange = () => tracing.startExchange({ method: 'GET', route: '/', path: '/' }).end({ status: 200, outcome: 'complete' });
+      exchange();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      exchange();
+      const closing = performance.now();
+      await tracing.close();
+      const closed = performance.now();
+      process.on('exit', () => console.log(JSON.stringify({ closing: closed - closing, held: performance.now() - closed })));
+    `);
+    const { closing, held } = JSON.parse(printed);
+    assert.ok(closing < 2500, `closing took ${closing} ms`);
+    assert.ok(held < 500, `it was held for ${held} ms`);
+  });
+}

@@ -56,7 +56,7 @@ test('a server span with a child client span carries the attributes of the HTTP 
   const { tracing, receiver } = await setUp(t);
   const before = Date.now();
   const exchange = tracing.startExchange({ ...POST, requestId: 'r-1', clientAddress: '10.0.0.9' });
-  exchange.event('policy', { 'sluice.policy': 'ip-access', decision: 'allow' });
+  exchange.judged('ip-access', 'allow', 0.25, true);
   const attempt = exchange.startAttempt(ATTEMPT);
   attempt.firstByte();
   attempt.end({ status: 200 });
@@ -85,7 +85,17 @@ test('a server span with a child client span carries the attributes of the HTTP 
   });
   assert.deepEqual(
     server.events.map(({ name, attributes }) => ({ name, attributes })),
-    [{ name: 'policy', attributes: { 'sluice.policy': 'ip-access', decision: 'allow' } }],
+    [
+      {
+        name: 'sluice.policy',
+        attributes: {
+          'sluice.policy.id': 'ip-access',
+          'sluice.policy.decision': 'allow',
+          'sluice.policy.mode': 'enforce',
+          'sluice.policy.duration_ms': 0.25,
+        },
+      },
+    ],
   );
   assert.equal(server.resource['service.name'], 'sluice');
   assert.equal(server.resource['service.version'], '1.2.3');
@@ -150,12 +160,12 @@ test('an invalid traceparent begins a new trace, and its tracestate goes no furt
   assert.equal(exchange.startAttempt(ATTEMPT).tracestate, undefined);
 });
 
-test('an unsampled exchange propagates a valid traceparent with flag 00 and exports nothing', async (t) => {
-  const { tracing, receiver } = await setUp(t);
+test('an unsampled exchange propagates a valid traceparent with flag 00, and with nothing to be kept exports nothing', async (t) => {
+  const { tracing, receiver } = await setUp(t, { keepErrors: false, keepSlowMs: 0 });
   const unsampled = tracing.startExchange({ ...POST, traceparent: `00-${TRACE}-${SPAN}-00`, tracestate: 'a=b' });
   assert.equal(unsampled.sampled, false);
   assert.equal(unsampled.recording, false);
-  unsampled.event('policy');
+  unsampled.judged('p', 'fault', 1, true);
   const attempt = unsampled.startAttempt(ATTEMPT);
   assert.match(attempt.traceparent, new RegExp(`^00-${TRACE}-(?!${SPAN})[0-9a-f]{16}-00$`));
   assert.equal(attempt.tracestate, 'a=b');
@@ -171,14 +181,14 @@ test('an unsampled exchange propagates a valid traceparent with flag 00 and expo
   );
 });
 
-test('with keepFailures an unsampled exchange that failed is exported whole, a good one is not', async (t) => {
-  const { tracing, receiver } = await setUp(t, { sample: 0, keepFailures: true });
+test('an unsampled exchange that failed is exported whole, a good one is not', async (t) => {
+  const { tracing, receiver } = await setUp(t, { sample: 0 });
   const good = tracing.startExchange({ ...POST, route: '/good' });
   good.startAttempt(ATTEMPT).end({ status: 200 });
   good.end({ status: 200, outcome: 'complete' });
 
   const bad = tracing.startExchange({ ...POST, route: '/bad' });
-  bad.event('policy');
+  bad.judged('p', 'allow', 1, true);
   const attempt = bad.startAttempt(ATTEMPT);
   attempt.end({ errorType: 'upstream_reset' });
   bad.end({ status: 502, outcome: 'failed', errorType: 'upstream_reset' });
@@ -284,7 +294,7 @@ test('odd methods, missing routes, long and key-bearing paths and floods of even
   const { tracing, receiver } = await setUp(t);
   const path = `/sk-proj-abcdefghijklmnop1234/${'x'.repeat(5000)}`;
   const exchange = tracing.startExchange({ method: 'BREW'.repeat(20), route: undefined, path });
-  for (let i = 0; i < 1000; i += 1) exchange.event('flood');
+  for (let i = 0; i < 1000; i += 1) exchange.judged('flood', 'allow', 1, true);
   exchange.end({ status: 404, outcome: 'replied', errorType: 'route_not_found' });
   const [span] = await receiver.spans(1);
   assert.equal(span?.name, 'HTTP');
