@@ -16,9 +16,9 @@ export class AttemptTimes {
   ended({ dispatchedAt, sentAt, timings }: ObservedAttempt): void {
     this.sentAt = sentAt ?? this.sentAt;
     this.endedAt = performance.now();
-    if (dispatchedAt === undefined || sentAt === undefined) return;
-    const opening = (timings?.dnsMs ?? 0) + (timings?.tcpMs ?? 0) + (timings?.tlsMs ?? 0);
-    const waited = sentAt - dispatchedAt - opening;
+    // With a connection opened for it, it waited for that.
+    if (dispatchedAt === undefined || sentAt === undefined || timings !== undefined) return;
+    const waited = sentAt - dispatchedAt;
     if (waited >= SHORTEST_WAIT) this.queuedMs += waited;
   }
 }

@@ -37,7 +37,7 @@ export const CHATS: Readonly<Record<string, Chat>> = {
 };
 
 /** Keys and versions that the fake providers ask for. */
-const KEYS = { 'x-api-key': 'k', 'anthropic-version': '2023-06-01', 'x-goog-api-key': 'k' };
+export const KEYS = { 'x-api-key': 'k', 'anthropic-version': '2023-06-01', 'x-goog-api-key': 'k' };
 
 /** A policy that denies or fails when it is told to. */
 const moody = definePolicy({
