@@ -110,7 +110,11 @@ class SluiceApp implements App {
   async prepare(): Promise<void> {
     const { config } = this.#loaded;
     try {
-      this.#limits = await createLimitStore({ redisUrl: config.redis.url, log: this.log });
+      this.#limits = await createLimitStore({
+        redisUrl: config.redis.url,
+        log: this.log,
+        onCommand: (seconds) => this.#metrics.redisCommand.observe(seconds),
+      });
       this.tracing = await createTracing({ ...tracingOf(config), version }, this.log);
       // Without traces or without Redis nobody listens to its commands.
       if (this.tracing !== undefined && this.#limits.kind === 'redis') this.#unwatch = watchCommands();
@@ -149,6 +153,7 @@ class SluiceApp implements App {
       },
     });
     this.#metrics.configGeneration(1);
+    this.#metrics.genAi.nameModels(config.telemetry.metrics.models);
   }
 
   async listen(): Promise<void> {
@@ -181,6 +186,7 @@ class SluiceApp implements App {
       this.#held.max = loaded.config.server.held_bytes;
       this.#pressure.threshold = loaded.config.server.shed.memory;
       this.#live?.swap(pipeline);
+      this.#metrics.genAi.nameModels(loaded.config.telemetry.metrics.models);
       this.#metrics.configGeneration(generation);
       this.#metrics.configReload('success');
       this.log.info({ generation, policies: pipeline.entries.map((entry) => entry.id) }, 'configuration reloaded');
@@ -278,6 +284,8 @@ class SluiceApp implements App {
     this.#metrics.redisState(this.limits.state());
     this.#metrics.heldBodies(this.#held.total);
     this.#metrics.memoryRatio(this.#pressure.ratio);
+    const pools = this.#upstreams.values();
+    this.#metrics.upstreamConnections(pools.map(({ info, pool }) => ({ upstream: info.name, states: pool.states })));
     return this.#metrics.render();
   }
 }

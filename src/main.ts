@@ -76,8 +76,13 @@ async function run(app: App): Promise<void> {
   let signals = 0;
   const stop = (signal: NodeJS.Signals) => {
     signals++;
-    if (signals > 1) process.exit(0);
-    app.log.info({ signal }, 'shutting down');
+    if (signals > 2) process.exit(0);
+    app.log.info({ signal }, signals === 1 ? 'shutting down' : 'a second signal: exiting at once');
+    if (signals === 2) {
+      // What has been logged leaves, for at most two seconds; what still runs is cut.
+      void app.log.close().finally(() => process.exit(0));
+      return;
+    }
     app.close().then(
       () => process.exit(0),
       (error: unknown) => fail(error, 1),

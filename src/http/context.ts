@@ -202,6 +202,12 @@ export abstract class Context implements Subject {
   abstract bodyWanted(): void;
   abstract abort(reason: Problem): void;
 
+  /** Its answer will not be whole, or will not come at all: then the request has not been looked at yet. */
+  protected endReading(): void {
+    if (this.reading?.facts === undefined) this.reading?.request(this.in.headers, this.body.whole);
+    this.reading?.end(false);
+  }
+
   /** Remembers why Sluice answers or cuts. */
   protected blame({ reply, policy }: Decision): void {
     this.decidedBy = policy;

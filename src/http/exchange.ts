@@ -151,7 +151,7 @@ export class HttpExchange extends Context implements AttemptOwner {
   }
 
   attemptFailed(attempt: UpstreamAttempt, failure: Failure): void {
-    this.reading?.end(false);
+    this.endReading();
     this.observer.attemptEnded(attempt, 0, failure.code, this.reading);
     this.#attempt = undefined;
     if (this.#drain !== undefined) {
@@ -276,7 +276,7 @@ export class HttpExchange extends Context implements AttemptOwner {
     this.#attempt = undefined;
     if (attempt === undefined || attempt.over) return;
     attempt.abort('the exchange has ended');
-    this.reading?.end(false);
+    this.endReading();
     this.observer.attemptEnded(attempt, attempt.answered ? this.status : 0, reason, this.reading);
   }
 

@@ -63,7 +63,7 @@ export interface ExchangeRecord {
   readonly phase: Phase;
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** Milliseconds from the request's headers to the first byte to the client; undefined when there was none. */
+  /** Milliseconds from the request's headers to the response's head; undefined when there was none. */
   readonly ttfbMs: number | undefined;
   readonly durationMs: number;
   readonly attempts: number;

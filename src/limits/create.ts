@@ -19,6 +19,8 @@ export interface LimitStoreOptions {
   readonly maxKeys?: number | undefined;
   /** Longest that a take may wait for Redis, in milliseconds; default 100. */
   readonly timeoutMs?: number | undefined;
+  /** Told how long Redis took to answer, in seconds. */
+  readonly onCommand?: ((seconds: number) => void) | undefined;
 }
 
 /** Longest that the start waits to learn whether Redis is there, in milliseconds. */
@@ -43,6 +45,7 @@ export async function createLimitStore(options: LimitStoreOptions = {}): Promise
     client: redis.client,
     local,
     timeoutMs: options.timeoutMs,
+    onCommand: options.onCommand,
     onChange(state, reason) {
       known.resolve();
       if (state === 'ok') options.log?.info({ store: 'redis' }, 'limits are shared through Redis');

@@ -36,6 +36,8 @@ export interface RedisStoreOptions {
   readonly onChange: (state: 'ok' | 'degraded', reason: string) => void;
   /** Longest that a take may wait for Redis, in milliseconds; default 100. */
   readonly timeoutMs?: number | undefined;
+  /** Told how long Redis took to answer a take, in seconds, whatever the answer; late answers too. */
+  readonly onCommand?: ((seconds: number) => void) | undefined;
   /** For tests: the time in milliseconds in place of Redis' own. */
   readonly clock?: (() => number) | undefined;
 }
@@ -57,6 +59,7 @@ export class RedisStore implements ManagedLimitStore {
   readonly #local: LimitStore;
   readonly #clock: (() => number) | undefined;
   readonly #timeoutMs: number;
+  readonly #onCommand: ((seconds: number) => void) | undefined;
   readonly #breaker: Breaker;
   /** In the order of their deadlines, as all wait equally long. */
   readonly #pending = new Set<Pending>();
@@ -70,6 +73,7 @@ export class RedisStore implements ManagedLimitStore {
     this.#local = options.local;
     this.#clock = options.clock;
     this.#timeoutMs = options.timeoutMs ?? 100;
+    this.#onCommand = options.onCommand;
     this.#breaker = new Breaker({
       ready: () => options.client.status === 'ready',
       probe: () => this.#probe(),
@@ -124,7 +128,16 @@ export class RedisStore implements ManagedLimitStore {
     for (const claim of claims) args.push(redisKey(claim));
     args.push(sequence, this.#clock === undefined ? '' : Math.floor(this.#clock()));
     for (const { window, weight } of claims) args.push(window.limit, window.perMs, weight);
-    return readReply(await this.#client.sluiceTake(args), sequence, claims);
+    return readReply(await this.#timed(args), sequence, claims);
+  }
+
+  async #timed(args: readonly (string | number)[]): Promise<unknown> {
+    const sentAt = performance.now();
+    try {
+      return await this.#client.sluiceTake(args);
+    } finally {
+      this.#onCommand?.((performance.now() - sentAt) / 1000);
+    }
   }
 
   /** One take of the store's own, with the same patience as a request's. */

@@ -1,10 +1,29 @@
 /** The access log: one JSON line for each exchange, written when it has ended. No header values, no bodies. */
+import type { RequestFacts } from '../llm/request-facts.ts';
+import type { UsageReport } from '../llm/usage.ts';
 import type { OutcomeKind, ProblemCode } from '../policy.ts';
+import type { TruncationPhase } from './labels.ts';
 import type { RootLog } from './log.ts';
 import { scrub } from './redact.ts';
 
+/** What is said of a model's answer, see {@link answerMembers}. */
+export interface AnswerMembers {
+  /** As the request names it. */
+  readonly model?: string | undefined;
+  readonly responseModel?: string | undefined;
+  /** One a choice, in the provider's words. */
+  readonly finishReasons?: readonly string[];
+  readonly tokens?: {
+    readonly input?: number | undefined;
+    readonly output?: number | undefined;
+    readonly estimated?: true;
+  };
+  /** From the request's headers to the first event with output, in milliseconds. */
+  readonly ttftMs?: number | undefined;
+}
+
 /** What is said of an exchange. Undefined members are left out. */
-export interface AccessRecord {
+export interface AccessRecord extends AnswerMembers {
   readonly requestId: string;
   /** The client's address, `trusted_proxies` applied. */
   readonly client: string;
@@ -26,17 +45,40 @@ export interface AccessRecord {
   readonly bytesIn: number;
   /** Response body bytes handed to the client. */
   readonly bytesOut: number;
-  /** From the request's headers to the response's first body byte, in milliseconds. */
+  /** From the request's headers to the response's head, in milliseconds. */
   readonly ttfbMs: number | undefined;
   /** From the request's headers to the end, in milliseconds. */
   readonly durationMs: number;
   readonly attempts: number;
+  /** How long attempts waited for a connection to be free, in milliseconds. */
+  readonly queueMs?: number;
+  /** Where the upstream left its response unfinished. */
+  readonly truncated?: TruncationPhase | undefined;
   readonly traceId: string | undefined;
   readonly identity: string | undefined;
 }
 
 const MAX_PATH = 512;
 const MAX_IDENTITY = 256;
+const MAX_MODEL = 128;
+
+/** What request and answer tell of a model's work, as far as it is known. */
+export function answerMembers(
+  facts: RequestFacts | undefined,
+  usage: UsageReport | undefined,
+  startedAt: number,
+): AnswerMembers {
+  if (usage === undefined) return { model: facts?.model };
+  const { input, output, estimated, firstTokenAt } = usage;
+  const counted = input !== undefined || output !== undefined;
+  return {
+    model: facts?.model,
+    responseModel: usage.responseModel,
+    finishReasons: usage.finishReasons,
+    ...(counted ? { tokens: { input, output, ...(estimated ? { estimated } : {}) } } : {}),
+    ttftMs: firstTokenAt === undefined ? undefined : firstTokenAt - startedAt,
+  };
+}
 
 /**
  * Writes the line of one exchange. It goes to pino's stream in pino's form, but is serialized in one step: pino's way
@@ -58,9 +100,16 @@ export function writeAccess(log: RootLog, record: AccessRecord): void {
     code: record.code,
     bytes_in: record.bytesIn,
     bytes_out: record.bytesOut,
-    ttfb_ms: record.ttfbMs === undefined ? undefined : tenths(record.ttfbMs),
+    ttfb_ms: tenths(record.ttfbMs),
+    ttft_ms: tenths(record.ttftMs),
     duration_ms: tenths(record.durationMs),
     attempts: record.attempts,
+    queue_ms: tenths(record.queueMs) || undefined,
+    model: name(record.model),
+    response_model: name(record.responseModel),
+    finish_reason: name(record.finishReasons?.length ? [...new Set(record.finishReasons)].join() : undefined),
+    tokens: record.tokens,
+    truncated: record.truncated,
     trace_id: record.traceId,
     identity: record.identity === undefined ? undefined : bounded(record.identity, MAX_IDENTITY),
   });
@@ -71,6 +120,11 @@ function bounded(text: string, max: number): string {
   return text.length > max ? `${text.slice(0, max)}…` : text;
 }
 
-function tenths(milliseconds: number): number {
-  return Math.round(milliseconds * 10) / 10;
+/** A name that a client or a provider has given. */
+function name(given: string | undefined): string | undefined {
+  return given === undefined ? undefined : scrub(bounded(given, MAX_MODEL));
+}
+
+function tenths(milliseconds: number | undefined): number | undefined {
+  return milliseconds === undefined ? undefined : Math.round(milliseconds * 10) / 10;
 }

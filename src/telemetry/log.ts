@@ -7,7 +7,11 @@ import { redactFields, scrub } from './redact.ts';
 /** `telemetry.logs.level`. */
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
-/** Structured logging. Fields and messages are redacted; errors go into the field `err`. */
+/**
+ * Structured logging. Fields and messages are redacted; errors go into the field `err`. A warning or an error whose `err`
+ * was said within the last 10 s (the same message, policy and error, in whatever exchange) is counted and said once more
+ * with `repeated`: what breaks a thousand exchanges is two lines, with the request ids of the first and the last.
+ */
 export interface Log {
   readonly level: LogLevel;
   debug(fields: object, message: string): void;
@@ -107,26 +111,52 @@ class PinoLog implements Log {
   }
 
   warn(fields: object, message: string): void {
-    this.#logger.warn(fields, message);
-    this.#destination.hurry();
+    this.#complain('warn', fields, message);
   }
 
   error(fields: object, message: string): void {
-    this.#logger.error(fields, message);
-    this.#destination.hurry();
+    this.#complain('error', fields, message);
   }
 
   once(level: 'info' | 'warn' | 'error', fields: object, message: string): void {
+    this.#once(level, '', fields, message);
+  }
+
+  #complain(level: 'warn' | 'error', fields: object, message: string): void {
+    const error = errorIn(fields);
+    if (error === undefined) this.#say(level, fields, message);
+    else this.#once(level, error, fields, message);
+  }
+
+  #once(level: 'info' | 'warn' | 'error', what: string, fields: object, message: string): void {
     if (!this.#logger.isLevelEnabled(level)) return;
-    this.#burst.once(`${level} ${message} ${this.#scope}`, fields, message, (what, text, repeated) => {
-      this[level](repeated > 0 ? { ...what, repeated } : what, text);
+    this.#burst.once(`${level} ${message} ${this.#scope} ${what}`, fields, message, (last, text, repeated) => {
+      this.#say(level, repeated > 0 ? { ...last, repeated } : last, text);
     });
+  }
+
+  #say(level: 'info' | 'warn' | 'error', fields: object, message: string): void {
+    this.#logger[level](fields, message);
+    if (level !== 'info') this.#destination.hurry();
   }
 
   child(fields: object): Log {
     const safe = redactFields(fields); // pino does not pass a child's fields through its formatters
     const scope = `${this.#scope}${JSON.stringify(safe)}`;
     return new PinoLog(this.#logger.child(safe), this.#destination, this.#burst, scope);
+  }
+}
+
+/** What tells one error from another: the policy it came from, and its own name, code and text; undefined without `err`. */
+function errorIn(fields: object): string | undefined {
+  try {
+    if (!('err' in fields) || !(fields.err instanceof Error)) return undefined;
+    const { err } = fields;
+    const policy = 'policy' in fields ? String(fields.policy) : '';
+    const code = 'code' in err ? String(err.code) : '';
+    return `${policy} ${err.name} ${code} ${String(err.message).slice(0, 256)}`;
+  } catch {
+    return undefined; // an error that cannot be read is no reason to throw another
   }
 }
 

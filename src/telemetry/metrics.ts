@@ -1,5 +1,6 @@
 /** Sluice's own metrics. One set for each app; recorders are bound at set-up so that an exchange looks nothing up. */
 import { Registry } from 'prom-client';
+import { GenAiMetrics } from './gen-ai-metrics.ts';
 import type { AbortPhase, PolicyDecision } from './labels.ts';
 import { startProcessMetrics } from './process-metrics.ts';
 import {
@@ -9,7 +10,7 @@ import {
   type UpstreamMetrics,
   UpstreamRecorder,
 } from './recorders.ts';
-import { type Cell, counter, type Distribution, gauge, histogram } from './series.ts';
+import { type Cell, counter, type Distribution, gauge, histogram, type Labels, snapshot } from './series.ts';
 
 export type { RouteMetrics, UpstreamMetrics } from './recorders.ts';
 
@@ -18,6 +19,7 @@ const DURATIONS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120
 const FIRST_BYTES = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const OVERHEADS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 const POLICY_DURATIONS = [0.000005, 0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1];
+const REDIS_DURATIONS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
 const BODY_BYTES = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864];
 
 /** Recorder of one entry of `policies`. */
@@ -30,12 +32,24 @@ export interface PolicyMetrics {
 /** `sluice_redis_state`. */
 export const REDIS_STATES = { off: 0, ok: 1, degraded: 2 } as const;
 
+/** Connections of one upstream, see `ConnectionPool.states`. */
+export interface UpstreamConnections {
+  readonly upstream: string;
+  readonly states: { readonly active: number; readonly idle: number; readonly queued: number };
+}
+
 /** The metrics of one app. */
 export interface Metrics {
   /** The recorder of a route's path, or of NO_ROUTE; the same one for the same path, also after a reload. */
   route(path: string): RouteMetrics;
   upstream(name: string): UpstreamMetrics;
   policy(id: string, mode: 'enforce' | 'shadow'): PolicyMetrics;
+  /** What models were asked and what they used. */
+  readonly genAi: GenAiMetrics;
+  /** Connections now, to be told before each render; entries of one upstream are added up. */
+  upstreamConnections(all: readonly UpstreamConnections[]): void;
+  /** Seconds that Redis took to answer. */
+  readonly redisCommand: Distribution;
   /** Exchanges under way: `inc()` and `dec()`. */
   readonly activeRequests: Cell;
   /** Responses that stream to their client: `inc()` and `dec()`. */
@@ -77,7 +91,7 @@ export function createMetrics(): Metrics {
     ttfb: histogram(
       registry,
       'sluice_time_to_first_byte_seconds',
-      "From the request's headers to the first byte of the response's body.",
+      "From the request's headers to the response's head.",
       FIRST_BYTES,
     )(),
     bytesIn: histogram(registry, 'sluice_request_body_bytes', 'Request body bytes read from the client.', BODY_BYTES)(),
@@ -123,6 +137,11 @@ export function createMetrics(): Metrics {
   );
   const aborts = counter(registry, 'sluice_client_aborts_total', 'Clients that left before the end, by phase.');
   const truncations = counter(registry, 'sluice_stream_truncated_total', 'Responses that an upstream did not finish.');
+  const upstreamConnections = snapshot(
+    registry,
+    'sluice_upstream_connections',
+    'Pooled connections with a request and without (active, idle), and requests that wait for one (queued).',
+  );
   const undelivered = counter(
     registry,
     'sluice_undelivered_bytes_total',
@@ -130,9 +149,16 @@ export function createMetrics(): Metrics {
   )();
   const held = gauge(registry, 'sluice_held_body_bytes', 'Bytes of request bodies that are held in memory.')();
   const memory = gauge(registry, 'sluice_memory_limit_ratio', 'Used share of the memory limit (cgroup or heap).')();
+  const redisCommand = histogram(
+    registry,
+    'sluice_redis_command_seconds',
+    'From a command to the answer of Redis.',
+    REDIS_DURATIONS,
+  )();
   const redis = gauge(registry, 'sluice_redis_state', 'Redis: 0 not used, 1 answers, 2 degraded.')();
   const generation = gauge(registry, 'sluice_config_generation', 'Generation of the running configuration.')();
   const reloads = counter(registry, 'sluice_config_reload_total', 'Reloads of the configuration.');
+  const genAi = new GenAiMetrics(registry);
   const watch = startProcessMetrics(registry);
 
   return {
@@ -144,6 +170,9 @@ export function createMetrics(): Metrics {
       const cells = { allow: bind('allow'), deny: bind('deny'), reply: bind('reply'), fault: bind('fault') };
       return { decision: (kind) => cells[kind].inc(), duration: (value) => seconds.observe(value) };
     },
+    genAi,
+    upstreamConnections: (all) => upstreamConnections(connectionSeries(all)),
+    redisCommand,
     activeRequests,
     activeStreams,
     overhead,
@@ -160,6 +189,19 @@ export function createMetrics(): Metrics {
     contentType: registry.contentType,
     close: () => watch.stop(),
   };
+}
+
+/** An upstream that a reload has changed has two pools until the old one's last exchange ends. */
+function connectionSeries(all: readonly UpstreamConnections[]): [Labels, number][] {
+  const sums = new Map<string, UpstreamConnections['states']>();
+  for (const { upstream, states } of all) {
+    const { active, idle, queued } = sums.get(upstream) ?? { active: 0, idle: 0, queued: 0 };
+    const { active: more, idle: unused, queued: waiting } = states;
+    sums.set(upstream, { active: active + more, idle: idle + unused, queued: queued + waiting });
+  }
+  return [...sums].flatMap(([upstream, states]) =>
+    Object.entries(states).map(([state, value]): [Labels, number] => [{ upstream, state }, value]),
+  );
 }
 
 function remember<Made>(make: (name: string) => Made): (name: string) => Made {

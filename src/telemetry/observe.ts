@@ -5,10 +5,12 @@ import type { ExchangeObserver, ExchangeRecord, ObservedAttempt, Observer, Refus
 import type { UsageReport } from '../llm/usage.ts';
 import type { Route } from '../pipeline/routes.ts';
 import type { CommandOwner } from '../resources/redis-commands.ts';
-import { writeAccess } from './access-log.ts';
+import { answerMembers, writeAccess } from './access-log.ts';
+import { AttemptTimes } from './attempt-times.ts';
 import { NO_ROUTE } from './labels.ts';
 import type { RootLog } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import { recordOperation } from './record-operation.ts';
 import type { AttemptTrace, ExchangeTrace, Tracing } from './tracing.ts';
 
 /** Where exchanges are recorded. */
@@ -39,6 +41,7 @@ class ObservedExchange implements ExchangeObserver {
   readonly #route: Route;
   readonly #trace: ExchangeTrace | undefined;
   #attempt: { readonly startedAt: number; readonly trace: AttemptTrace | undefined } | undefined;
+  readonly #times = new AttemptTimes();
 
   #streaming = false;
 
@@ -90,6 +93,7 @@ class ObservedExchange implements ExchangeObserver {
     const running = this.#attempt;
     this.#attempt = undefined;
     if (running === undefined) return;
+    this.#times.ended(attempt);
     const failure = error === 'aborted' ? 'client_abort' : error;
     const seconds = (performance.now() - running.startedAt) / 1000;
     this.#telemetry.metrics.upstream(attempt.runtime.info.name).attempt(failure ?? status, seconds);
@@ -136,8 +140,12 @@ class ObservedExchange implements ExchangeObserver {
     if (record.undelivered > 0) metrics.undelivered.add(record.undelivered);
     const truncated = record.truncated ?? (kind === 'complete' && this.#unterminated(usage) ? 'terminator' : undefined);
     if (truncated !== undefined) metrics.upstream(ctx.upstream.name).truncated(truncated);
+    recordOperation(metrics.genAi, ctx.dialect, record, usage, this.#times);
     if (log.infoEnabled) {
       writeAccess(log, {
+        ...answerMembers(record.facts, usage, ctx.startedAt),
+        truncated,
+        queueMs: this.#times.queuedMs,
         requestId: ctx.id,
         client: ctx.client.ip,
         route: this.#route.path,

@@ -96,6 +96,20 @@ export function gauge(registry: Registry, name: string, help: string): Bind<Cell
   return cells(registry, 'gauge', name, help);
 }
 
+/** A gauge family whose series are told anew before each scrape: what is not told any more is gone. */
+export function snapshot(
+  registry: Registry,
+  name: string,
+  help: string,
+): (series: readonly (readonly [Labels, number])[]) => void {
+  let told: readonly (readonly [Labels, number])[] = [];
+  const values = () => told.map(([labels, value]) => ({ labels: { ...labels }, value }));
+  register(registry, { name, help, type: 'gauge', values });
+  return (series) => {
+    told = series;
+  };
+}
+
 function cells(registry: Registry, type: 'counter' | 'gauge', name: string, help: string): Bind<Cell> {
   const { series, bind } = family(() => new Cell());
   const values = () => series().map(([labels, cell]) => ({ labels: { ...labels }, value: cell.value }));

@@ -140,10 +140,10 @@ export class ConnectionPool {
     return this.#inFlight;
   }
 
-  /** Connections with a request on them and without, and requests that wait for one. */
+  /** Connections with a request on them and without, and requests that wait for one (that is opened, or free). */
   get states(): { readonly active: number; readonly idle: number; readonly queued: number } {
-    const { running, connected, queued } = this.#pool.stats;
-    return { active: running, idle: Math.max(0, connected - running), queued };
+    const { running, connected, pending } = this.#pool.stats;
+    return { active: running, idle: Math.max(0, connected - running), queued: pending };
   }
 
   /** Whether one more request would be too many. */

@@ -57,6 +57,22 @@ test('a second signal exits at once', async (t) => {
   assert.ok(performance.now() - asked < 2000);
 });
 
+test('a second signal loses no line of an exchange that has ended', async (t) => {
+  const { sluice, url } = await start(t, '20s');
+  const stream = await fetch(`${url}/openai/v1/chat/completions`, STREAM);
+  sluice.signal('SIGTERM');
+  await sluice.logged(({ msg }) => msg === 'draining');
+  // Lines are written in batches: these lie in memory when the signal comes.
+  for (let i = 0; i < 5; i++) {
+    await (await fetch(`${url}/openai/v1/models`, { headers: { 'x-request-id': `last-${i}` } })).text();
+  }
+  sluice.signal('SIGTERM');
+  await assert.rejects(stream.text());
+  await sluice.exited;
+  const ids = sluice.logs.filter(({ msg }) => msg === 'exchange').map((line) => line.request_id);
+  assert.deepEqual(ids, ['last-0', 'last-1', 'last-2', 'last-3', 'last-4']);
+});
+
 test('SIGHUP reloads; a broken file keeps what runs and says where', async (t) => {
   const { provider, sluice, url, adminUrl, file } = await start(t, '1s');
   const denying = [{ policy: 'ip-access', with: { deny: ['127.0.0.0/8'] } }];

@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
+import { findTool, installTool, type Tool } from './debian-tool.ts';
 
 /** The Redis that the whole test run shares. */
 export interface RunRedis {
@@ -14,33 +15,20 @@ export interface RunRedis {
   stop(): Promise<void>;
 }
 
-/** Where redis-server is: on the PATH or in the usual folders; undefined when it is not installed. */
-export function findRedisServer(path = process.env.PATH ?? ''): string | undefined {
-  const folders = [...path.split(delimiter), '/usr/bin', '/usr/local/bin', '/usr/sbin', '/opt/homebrew/bin'];
-  return folders
-    .filter((folder) => folder !== '')
-    .map((folder) => join(folder, 'redis-server'))
-    .find(isExecutable);
+const REDIS: Tool = {
+  name: 'redis-server',
+  debian: 'redis-server',
+  byHand: 'Install redis-server yourself (Debian, Ubuntu: apt-get install redis-server; macOS: brew install redis)',
+};
+
+/** Where redis-server is; undefined when it is not installed. */
+export function findRedisServer(): string | undefined {
+  return findTool(REDIS);
 }
 
-/** Installs redis-server with apt-get, which only root can. Throws an Error that says what to do otherwise. */
+/** Installs redis-server; throws an Error that says what to do where that cannot be done. */
 export function installRedisServer(say: (line: string) => void): string {
-  const byHand =
-    'Install redis-server yourself (Debian, Ubuntu: apt-get install redis-server; macOS: brew install redis)';
-  if (process.getuid?.() !== 0)
-    throw new Error(`redis-server is not installed, and only root can install it. ${byHand}.`);
-  say('redis-server is not installed: installing it with apt-get …');
-  // At run level 1 Debian's package does not start a daemon of its own.
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  for (const args of [['update'], ['install', '--yes', '--no-install-recommends', 'redis-server']]) {
-    const { status, error, stderr } = spawnSync('apt-get', args, { env, encoding: 'utf8' });
-    if (status === 0) continue;
-    const why = error?.message ?? stderr.trim().split('\n').slice(-5).join('\n');
-    throw new Error(`apt-get ${args.join(' ')} failed: ${why}\n${byHand}.`);
-  }
-  const server = findRedisServer();
-  if (server === undefined) throw new Error(`apt-get installed redis-server, but it is not to be found. ${byHand}.`);
-  return server;
+  return installTool(REDIS, say);
 }
 
 /** Starts Redis on a free port of 127.0.0.1, in a folder of its own, writing nothing to disk. */
@@ -104,13 +92,4 @@ async function freePort(): Promise<number> {
   probe.close();
   await once(probe, 'close');
   return port;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
