@@ -6,6 +6,8 @@ import { collectGarbage } from './garbage.ts';
 const everyMs = 100;
 /** Below the threshold by so much, it is over: without a margin it would flutter. */
 const margin = 0.03;
+/** After a collection so much time passes before memory is judged. */
+const settleMs = 250;
 /** While memory is scarce, garbage is collected so often at most: what has been freed must count as free. */
 const collectEveryMs = 5_000;
 
@@ -36,11 +38,13 @@ export class MemoryPressure {
 
   #sample(): void {
     this.ratio = this.#used();
-    if (this.threshold < 1 && this.ratio >= this.threshold && performance.now() - this.#collectedAt > collectEveryMs) {
-      this.#collectedAt = performance.now();
+    const now = performance.now();
+    if (this.threshold < 1 && this.ratio >= this.threshold && now - this.#collectedAt > collectEveryMs) {
+      this.#collectedAt = now;
       collectGarbage();
-      this.ratio = this.#used();
     }
+    // Buffers are given back in the background.
+    if (now - this.#collectedAt < settleMs) return;
     const high = this.threshold < 1 && this.ratio >= this.threshold - (this.high ? margin : 0);
     if (high === this.high) return;
     this.high = high;
