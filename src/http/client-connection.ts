@@ -49,6 +49,14 @@ export class ClientConnection {
     return !current.req.complete && !current.res.headersSent;
   }
 
+  /** Whether a FIN now would look like the end of a response that has not come to it: HTTP/1.0 knows no other end of some. */
+  get endsByClosing(): boolean {
+    const current = this.#current;
+    if (current === undefined || current.req.httpVersion !== '1.0') return false;
+    const { headersSent, writableEnded, chunkedEncoding } = current.res;
+    return headersSent && !writableEnded && !chunkedEncoding;
+  }
+
   /** Serves a request now, or when those before it are answered. */
   take(request: Waiting): void {
     if (this.#current === undefined) {

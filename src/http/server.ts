@@ -105,7 +105,12 @@ export class ProxyServer {
       refuseRaw(socket, 'overloaded');
       return;
     }
-    this.#connections.set(socket, new ClientConnection(this));
+    const connection = new ClientConnection(this);
+    this.#connections.set(socket, connection);
+    // Before Node's own listener, which answers a client's FIN with ours.
+    socket.prependListener('end', () => {
+      if (connection.endsByClosing) socket.resetAndDestroy();
+    });
     this.#core.observer.connection(1);
     socket.once('close', () => {
       this.#connections.delete(socket);
