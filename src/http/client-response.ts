@@ -1,6 +1,7 @@
 /** The client's side of a response: the head as soon as it is known, bytes as they come, and an honest ending (law 2). */
 import type { ServerResponse } from 'node:http';
 import type { HeaderList } from './headers.ts';
+import { resetSocket } from './refuse-raw.ts';
 import type { RenderedReply } from './reply.ts';
 import { SseTail } from './sse-tail.ts';
 
@@ -111,7 +112,7 @@ export class ClientResponse {
   destroy(): void {
     const { socket } = this.#res;
     // There a FIN would look like a whole response: reset instead.
-    if (this.#closeDelimited && socket !== null && 'resetAndDestroy' in socket) socket.resetAndDestroy();
+    if (this.#closeDelimited && socket !== null) resetSocket(socket);
     this.#res.destroy();
   }
 

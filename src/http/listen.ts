@@ -62,7 +62,8 @@ function listenOn(
         );
     };
     server.once('error', failed);
-    server.listen({ host, port, ipv6Only }, () => {
+    // As many as the kernel lets wait: a loop turn accepts few of a burst.
+    server.listen({ host, port, ipv6Only, backlog: 4096 }, () => {
       server.off('error', failed);
       server.on('error', () => {}); // e.g. too many open files while accepting: the next connection may do
       resolve(server.address() as AddressInfo); // it listens on TCP, so this is no path and not null

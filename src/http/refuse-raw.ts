@@ -1,5 +1,7 @@
 /** Answers on a bare socket what is no request for the pipeline, and closes it. */
+import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { catalogue, type ProblemCode, problem } from '../errors.ts';
 import { renderReply } from './reply.ts';
@@ -11,11 +13,19 @@ export function refuseRaw(socket: Duplex, code: ProblemCode): void {
     return;
   }
   const { status } = catalogue[code];
-  const { headers, body } = renderReply(problem(code), { requestId: 'none', dialect: 'none', policy: undefined });
+  const requestId = randomUUID();
+  const { headers, body } = renderReply(problem(code), { requestId, dialect: 'none', policy: undefined });
+  headers.set('x-sluice-request-id', requestId);
   const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, 'connection: close'];
   for (const [name, value] of headers.entries()) lines.push(`${name}: ${value}`);
   socket.on('error', () => undefined);
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body.toString()}`, () => socket.destroy());
+}
+
+/** Cuts a connection so that its end cannot be taken for a response's. A socket that has been ended can only be closed. */
+export function resetSocket(socket: Duplex): void {
+  if ('resetAndDestroy' in socket && !socket.writableEnded) (socket as Socket).resetAndDestroy();
+  else socket.destroy();
 }
 
 /** What went wrong, by the code of Node's parser. */

@@ -1,4 +1,5 @@
 /** The listeners of the data port. Whatever comes in (HTTP, Expect, upgrade, CONNECT, garbage) is answered here, by one pipeline. */
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -12,7 +13,7 @@ import { ClientResponse } from './client-response.ts';
 import type { Core } from './context.ts';
 import { HttpExchange } from './exchange.ts';
 import { listenOnAll } from './listen.ts';
-import { codeOfParserError, refuseRaw } from './refuse-raw.ts';
+import { codeOfParserError, refuseRaw, resetSocket } from './refuse-raw.ts';
 import { renderReply } from './reply.ts';
 import { UpgradeExchange } from './upgrade.ts';
 
@@ -95,7 +96,7 @@ export class ProxyServer {
       // Behind a request that is being served, or within a response that was begun, no answer can be told apart.
       if (this.#connections.get(socket)?.answerable === true) refuseRaw(socket, codeOfParserError(error));
       // A FIN could look like the end of what was begun.
-      else (socket as Socket).resetAndDestroy();
+      else resetSocket(socket);
     });
     return server;
   }
@@ -109,7 +110,7 @@ export class ProxyServer {
     this.#connections.set(socket, connection);
     // Before Node's own listener, which answers a client's FIN with ours.
     socket.prependListener('end', () => {
-      if (connection.endsByClosing) socket.resetAndDestroy();
+      if (connection.endsByClosing) resetSocket(socket);
     });
     this.#core.observer.connection(1);
     socket.once('close', () => {
@@ -176,7 +177,7 @@ export class ProxyServer {
 
   #refuseEarly({ req, res, trustsTrace }: Waiting, refusal: Problem): void {
     const clientIp = req.socket.remoteAddress ?? 'unknown';
-    this.#refuse(req, res, { refusal, id: 'none', clientIp }, performance.now(), trustsTrace);
+    this.#refuse(req, res, { refusal, id: randomUUID(), clientIp }, performance.now(), trustsTrace);
   }
 
   #refuse(
