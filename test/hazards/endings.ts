@@ -21,7 +21,7 @@ async function cut(target: Target, sent: string, timeouts: { firstByteMs?: numbe
 /** Before the head is whole there is still a status to say it with. */
 function beforeTheBody(how: Act, sent: string, status: number) {
   return async (target: Target) => {
-    const { upstream, connect } = await cut(target, sent, { firstByteMs: 150 });
+    const { upstream, connect } = await cut(target, sent, how === 'silence' ? { firstByteMs: 150 } : {});
     const client = await connect();
     await client.send(message('GET /v1/x'));
     act(await upstream.nextExchange(), how);
@@ -32,7 +32,7 @@ function beforeTheBody(how: Act, sent: string, status: number) {
 /** Within the body, only the connection can say it. */
 function inTheBody(how: Act, head: string, sent: string, version = '1.1') {
   return async (target: Target) => {
-    const { upstream, connect } = await cut(target, head + sent, { idleMs: 150 });
+    const { upstream, connect } = await cut(target, head + sent, how === 'silence' ? { idleMs: 150 } : {});
     const client = await connect();
     await client.send(message(`GET /v1/x HTTP/${version}`));
     // The head, and what has come of the body: what is cut must not be taken for a failure before it.
