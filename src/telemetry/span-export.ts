@@ -103,8 +103,6 @@ class WatchedExporter implements SpanExporter {
   readonly #exporter: OTLPTraceExporter;
   readonly #agent: HttpAgent;
   readonly #retry: RetryingTransport;
-  /** Gives up each batch that is under way. */
-  readonly #giveUp = new Set<() => void>();
   readonly #log: Log;
   #pending = 0;
   #lostSinceChange = 0;
@@ -135,23 +133,21 @@ class WatchedExporter implements SpanExporter {
   }
 
   export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
+    let settled = false;
     const settle = (result: ExportResult) => {
-      if (!this.#giveUp.delete(giveUp)) return;
+      if (settled) return;
+      settled = true;
       clearTimeout(timer);
       this.#pending -= spans.length;
       this.#record(result, spans.length);
       done(result);
     };
     // The exporter's own timeout watches an idle socket only: a collector that drips bytes would hold a batch for ever.
-    const giveUp = () => {
-      settle({ code: ExportResultCode.FAILED, error: new Error('the collector did not answer in time') });
-    };
     const timer = setTimeout(() => {
-      giveUp();
+      settle({ code: ExportResultCode.FAILED, error: new Error('the collector did not answer in time') });
       this.#agent.destroy();
     }, this.deadlineMs);
     timer.unref();
-    this.#giveUp.add(giveUp);
     this.#exporter.export(spans, settle);
   }
 
@@ -167,7 +163,6 @@ class WatchedExporter implements SpanExporter {
   destroy(): void {
     this.#closed = true;
     this.#retry.stop();
-    for (const giveUp of this.#giveUp) giveUp();
     this.#agent.createConnection = (_options, done) => {
       done?.(new Error('tracing is closed'), undefined as never); // Node looks at the second only without the first
       return undefined;
