@@ -15,7 +15,7 @@ const FEWEST_ROUNDS = 5;
 const DEADLINE_MS = 150_000;
 const SHAPES = [
   { name: 'JSON', stream: false, requests: 2000 },
-  { name: `SSE, ${EVENTS} events`, stream: true, requests: 800 },
+  { name: `SSE, ${EVENTS} events`, stream: true, requests: 600 },
 ] as const;
 
 const processes = new Processes();
