@@ -56,6 +56,27 @@ test('an unchanged upstream keeps its idle connection over a reload, a changed o
   assert.equal(await active('idle'), 1);
 });
 
+test('waiting for a connection is no overhead of Sluice', async (t) => {
+  let gate = Promise.withResolvers<void>();
+  gate.resolve();
+  const provider = await startProvider({ t, gate: ({ index }) => (index > 0 ? gate.promise : undefined) });
+  const proxy = await startProxy({ upstream: provider.url, upstreamOptions: { pool: { connections: 1 } } }, { t });
+  const stream = () => fetch(`${proxy.url}/openai/v1/chat/completions`, STREAM);
+  const overhead = async () => readMetrics(await proxy.metrics()).get('sluice_overhead_seconds_sum') ?? 0;
+  for (let i = 0; i < 5; i++) await (await stream()).text(); // the first ones of a process take longer
+  const before = await overhead();
+  gate = Promise.withResolvers();
+  const first = await stream();
+  const second = stream();
+  const asked = performance.now();
+  while (performance.now() - asked < 1000) await overhead();
+  gate.resolve();
+  await Promise.all([first.text(), second.then((answer) => answer.text())]);
+  const waited = await proxy.logged(({ queue_ms }) => typeof queue_ms === 'number' && queue_ms > 500);
+  const taken = ((await overhead()) - before) * 1000;
+  assert.ok(taken < Number(waited.queue_ms) / 4, `${taken} ms, of ${waited.queue_ms} ms in the queue`);
+});
+
 test('each answer of Redis is timed; without Redis none is', async (t) => {
   const provider = await startProvider({ t });
   const policies = [

@@ -1,0 +1,94 @@
+/**
+ * `npm run bench:telemetry`: what traces and usage reading cost Sluice, in CPU time of its process for each request. The
+ * variants take turns, so that whatever else the machine does meets them all; the upstream, the client and the collector
+ * are processes of their own. `off` runs twice: how far its two rows differ is what the other rows may differ by chance.
+ */
+import { once } from 'node:events';
+import { startCollector } from '../support/otlp-collector.ts';
+import { proxyYaml } from '../support/proxy-yaml.ts';
+import { EVENTS, type Task } from './load.ts';
+import { type MeasuredSluice, Processes } from './processes.ts';
+
+const ROUNDS = 7;
+const FEWEST_ROUNDS = 5;
+/** No further round begins after so many milliseconds. */
+const DEADLINE_MS = 150_000;
+const SHAPES = [
+  { name: 'JSON', stream: false, requests: 2000 },
+  { name: `SSE, ${EVENTS} events`, stream: true, requests: 600 },
+] as const;
+
+const processes = new Processes();
+const collector = await startCollector();
+try {
+  await bench();
+} finally {
+  await processes.close();
+  await collector.close();
+}
+
+async function bench(): Promise<void> {
+  const started = performance.now();
+  const upstream = processes.fork('upstream.ts');
+  const [port] = (await once(upstream, 'message')) as [number];
+  const client = processes.fork('load.ts');
+  const ask = async (task: Task) => {
+    client.send(task);
+    const [said] = (await once(client, 'message')) as [string];
+    if (said !== 'done') throw new Error(said);
+  };
+
+  const traced = (sample: number) => ({ traces: { endpoint: collector.url, sample } });
+  const variants: Record<string, object> = {
+    'tracing off': {},
+    'tracing off, again': {},
+    'tracing 0 %': traced(0),
+    'tracing 1 %': traced(0.01),
+    'tracing 100 %': traced(1),
+    'tracing off, usage off': { usage: 'off' },
+  };
+  const sluices: [string, MeasuredSluice][] = [];
+  for (const [name, telemetry] of Object.entries(variants)) {
+    const yaml = proxyYaml({ upstream: `http://127.0.0.1:${port}`, extra: { telemetry } });
+    sluices.push([name, await processes.sluice(`${sluices.length}`, yaml)]);
+  }
+  for (const [, { url }] of sluices) {
+    for (const { stream, requests } of SHAPES) await ask({ url, stream, requests: requests / 2 });
+  }
+
+  const measured = new Map<string, number[]>();
+  let rounds = 0;
+  while (rounds < ROUNDS && (rounds < FEWEST_ROUNDS || performance.now() - started < DEADLINE_MS)) {
+    for (const shape of SHAPES) {
+      for (let i = 0; i < sluices.length; i++) {
+        const [name, sluice] = sluices[(i + rounds) % sluices.length] as [string, MeasuredSluice]; // within the list
+        const before = sluice.cpuMs();
+        await ask({ url: sluice.url, stream: shape.stream, requests: shape.requests });
+        const micros = ((sluice.cpuMs() - before) * 1000) / shape.requests;
+        const key = `${shape.name} ${name}`;
+        measured.set(key, [...(measured.get(key) ?? []), micros]);
+      }
+    }
+    rounds++;
+  }
+
+  const median = (key: string) => (measured.get(key) ?? []).toSorted((a, b) => a - b)[Math.floor(rounds / 2)] ?? 0;
+  console.log(`CPU of Sluice for each request, medians of ${rounds} interleaved runs\n`);
+  console.log(['', ...SHAPES.flatMap(({ name }) => [name, '× off'])].map(cell).join(''));
+  for (const [name] of sluices) {
+    const cells = SHAPES.flatMap((shape) => {
+      const micros = median(`${shape.name} ${name}`);
+      return [`${micros.toFixed(0)} µs`, (micros / median(`${shape.name} tracing off`)).toFixed(2)];
+    });
+    console.log([name, ...cells].map(cell).join(''));
+  }
+  const [, { name: sse }] = SHAPES;
+  const event = (median(`${sse} tracing off`) - median(`${sse} tracing off, usage off`)) / EVENTS;
+  console.log(
+    `\nReading usage: ${event.toFixed(1)} µs an event; ${((performance.now() - started) / 1000).toFixed(0)} s in all`,
+  );
+}
+
+function cell(text: string, column: number): string {
+  return column === 0 ? text.padEnd(26) : text.padStart(column % 2 === 1 ? 16 : 8);
+}
