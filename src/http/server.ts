@@ -77,6 +77,8 @@ export class ProxyServer {
     // Node would drop the lines beyond its own bound in silence; ours refuses them.
     server.maxHeadersCount = 0;
     const taking = (kind: Waiting['kind']) => (req: IncomingMessage, res: ServerResponse) => {
+      // Node loses what came in the same read behind an Upgrade that is not taken: what comes next may begin anywhere.
+      if (req.headers.upgrade !== undefined) res.shouldKeepAlive = false;
       this.#connections.get(req.socket)?.take({ req, res, kind, trustsTrace });
     };
     server.on('request', taking('plain'));

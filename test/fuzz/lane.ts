@@ -88,7 +88,7 @@ export class Lane {
 
   /** Sends a case, judges what came of it and returns the statuses of its answers. */
   async run(one: Case): Promise<number[]> {
-    const reading = this.#node.read(one.bytes);
+    const reading = this.#node.read(one.writes);
     const expectation = new Expectation(one.index, reading);
     this.#current = expectation;
     this.#cases.set(one.index, expectation);

@@ -77,11 +77,18 @@ export class NodeReader {
     this.#server = server;
   }
 
-  /** Reads a whole connection, synchronously. */
-  read(bytes: Buffer): Reading {
+  /**
+   * Reads a whole connection, synchronously, in these pieces: behind an Upgrade that is not taken, Node loses the rest of
+   * the piece.
+   */
+  read(pieces: readonly Buffer[]): Reading {
     const connection = new Connection();
     this.#server.emit('connection', connection);
-    connection.emit('data', bytes);
+    for (const bytes of pieces) {
+      if (connection.failure !== undefined) break;
+      if (connection.rest === undefined) connection.emit('data', bytes);
+      else connection.rest.push(bytes);
+    }
     const requests = connection.messages.map(({ kind, message }): ReadRequest => {
       return {
         kind,

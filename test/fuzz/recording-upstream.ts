@@ -68,7 +68,7 @@ export async function startRecordingUpstream(node: NodeReader, watcher: Upstream
     });
     socket.on('close', () => {
       open.delete(socket);
-      const reading = node.read(Buffer.concat(bytes));
+      const reading = node.read([Buffer.concat(bytes)]);
       const whole = reading.requests.filter(({ complete }) => complete);
       readByNode += whole.length;
       if (reader.tunnel !== undefined) watcher.tunnelled(lastId() ?? '', reader.tunnel);

@@ -128,6 +128,22 @@ test('an Upgrade that is no WebSocket is served as plain HTTP', async (t) => {
   assert.equal(response.body.toString(), 'upgrade: undefined');
 });
 
+test('behind an Upgrade that is not taken no part of another request is read as a request', async (t) => {
+  const { proxy, http } = await start(t);
+  const urls: (string | undefined)[] = [];
+  http.on('request', (request, response) => {
+    urls.push(request.url);
+    response.end();
+  });
+  const client = await connectRaw(proxy.url);
+  const upgrade = 'GET /openai/a HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n';
+  await client.send(`${upgrade}POST /openai/b HTTP/1.1\r\nhost: x\r\ncontent-length: 45\r\n\r\n`);
+  assert.equal((await client.response()).head.get('connection'), 'close');
+  await client.send('GET /openai/hidden HTTP/1.1\r\nhost: x\r\n\r\n').catch(() => undefined);
+  await client.closed;
+  assert.deepEqual(urls, ['/a']);
+});
+
 test('closing the app ends open sockets', async (t) => {
   const { url, proxy } = await start(t);
   const socket = new WebSocket(url);
