@@ -9,13 +9,13 @@ import { proxyYaml } from '../support/proxy-yaml.ts';
 import { EVENTS, type Task } from './load.ts';
 import { type MeasuredSluice, Processes } from './processes.ts';
 
-const ROUNDS = 7;
+const ROUNDS = 25;
 const FEWEST_ROUNDS = 5;
 /** No further round begins after so many milliseconds. */
-const DEADLINE_MS = 150_000;
+const DEADLINE_MS = 140_000;
 const SHAPES = [
-  { name: 'JSON', stream: false, requests: 2000 },
-  { name: `SSE, ${EVENTS} events`, stream: true, requests: 600 },
+  { name: 'JSON', stream: false, requests: 400 },
+  { name: `SSE, ${EVENTS} events`, stream: true, requests: 150 },
 ] as const;
 
 const processes = new Processes();
@@ -53,7 +53,7 @@ async function bench(): Promise<void> {
     sluices.push([name, await processes.sluice(`${sluices.length}`, yaml)]);
   }
   for (const [, { url }] of sluices) {
-    for (const { stream, requests } of SHAPES) await ask({ url, stream, requests: requests / 2 });
+    for (const { stream, requests } of SHAPES) await ask({ url, stream, requests: requests * 3 });
   }
 
   const measured = new Map<string, number[]>();
