@@ -110,7 +110,7 @@ function ownAnswer(exchange: Exchange, wrong: (why: string) => Outcome): Outcome
   const status = Number(client.head?.startLine.split(' ')[1]);
   const text = client.extra.toString();
   const id = field(client.head, 'x-sluice-request-id');
-  if (id === undefined && refusesCutRequest(exchange, text)) return 'bad_request';
+  if (refusesCutRequest(exchange, id, text)) return 'bad_request';
   if (id !== `chaos-${script.index}`) return wrong(`x-sluice-request-id is ${id}`);
   if (field(client.head, 'x-chaos-reply') === '1') {
     const body = script.request.method === 'HEAD' ? '' : 'own';
@@ -125,11 +125,11 @@ function ownAnswer(exchange: Exchange, wrong: (why: string) => Outcome): Outcome
   return problemIn(exchange, status, text, wrong);
 }
 
-/** A client that ended its side within its request gets an answer to what is no request: it has no id. */
-function refusesCutRequest({ client, script }: Exchange, text: string): boolean {
+/** A client that ended its side within its request gets an answer to what is no request: it has an id of its own. */
+function refusesCutRequest({ client, script }: Exchange, id: string | undefined, text: string): boolean {
   const { leave } = script.client;
   const broke = leave?.by === 'half' && (leave.phase === 'head' || leave.phase === 'body') && !client.sent;
-  return broke && text.includes('"code":"bad_request"') && text.includes('"request_id":"none"');
+  return broke && text.includes('"code":"bad_request"') && id !== undefined && text.includes(`"request_id":"${id}"`);
 }
 
 function statusOf(code: string): number | undefined {
