@@ -9,7 +9,7 @@ import { parseListen, parseListeners } from './config/listen.ts';
 import type { Loaded } from './config/load.ts';
 import { type ConfigProblem, formatProblems } from './config/problems.ts';
 import type { Config } from './config/schema.ts';
-import { type AppOptions, build, ConfigProblems, load, tracingOf, warnOfRestart } from './configured.ts';
+import { type AppOptions, build, ConfigProblems, load, tracingOf, warnOfRestart, warnOfUnused } from './configured.ts';
 import type { Core } from './http/context.ts';
 import { HeldBytes } from './http/held-bytes.ts';
 import type { Observer } from './http/observer.ts';
@@ -116,6 +116,7 @@ class SluiceApp implements App {
         onCommand: (seconds) => this.#metrics.redisCommand.observe(seconds),
       });
       this.tracing = await createTracing({ ...tracingOf(config), version }, this.log);
+      warnOfUnused(config, this.#options.env ?? process.env, this.log);
       // Without traces or without Redis nobody listens to its commands.
       if (this.tracing !== undefined && this.#limits.kind === 'redis') this.#unwatch = watchCommands();
       this.#live = new LivePipeline(await this.#build(this.#loaded, 1), this.log);
@@ -276,7 +277,7 @@ class SluiceApp implements App {
       listener: { state: this.#state === 'listening' ? 'ok' : this.#state },
       redis: { state: this.limits.state() },
       memory: { state: this.#pressure.high ? 'degraded' : 'ok' },
-      tracing: { state: exporting === undefined ? 'off' : exporting === 'failing' ? 'degraded' : 'ok' },
+      tracing: { state: exporting === 'failing' ? 'degraded' : (exporting ?? 'off') },
     };
   }
 

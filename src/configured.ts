@@ -104,3 +104,17 @@ export function warnOfRestart(before: Config, after: Config, log: PolicyLogger):
   if (changed.length === 0) return;
   log.warn({ settings: changed.map(([name]) => name) }, 'these settings take effect at the next start only');
 }
+
+/** What the environment says and the configuration does not take: the variable is read where proxy.yaml names it. */
+export function warnOfUnused(
+  config: Config,
+  env: Readonly<Record<string, string | undefined>>,
+  log: PolicyLogger,
+): void {
+  const variable = 'OTEL_EXPORTER_OTLP_ENDPOINT';
+  if (config.telemetry.traces.endpoint !== '' || (env[variable] ?? '') === '') return;
+  log.warn(
+    { variable, write: `telemetry: { traces: { endpoint: "\${${variable}:-}" } }` },
+    'no traces are sent: this variable is set, and telemetry.traces.endpoint of the configuration is empty',
+  );
+}

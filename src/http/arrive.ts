@@ -45,6 +45,9 @@ export function arrive(
     return refuse(problem('bad_request', { detail: 'A WebSocket handshake needs a Host and has no body.' }));
   }
   if (method === 'TRACE') return refuse(problem('method_not_allowed', { detail: 'TRACE is not forwarded.' }));
+  if (req.httpVersion !== '1.1' && req.httpVersion !== '1.0') {
+    return refuse(problem('bad_request', { detail: 'Only HTTP/1.1 and HTTP/1.0 are spoken here.' }));
+  }
   const hosts = headers.getAll('host').length;
   if (hosts > 1) return refuse(problem('bad_request', { detail: 'There is more than one Host.' }));
   if (hosts === 0 && req.httpVersion === '1.1') return refuse(problem('bad_request', { detail: 'There is no Host.' }));

@@ -13,6 +13,11 @@ export class BodyStream extends Readable {
     this.#more = more;
   }
 
+  /** Whether it waits for its client: whoever reads it has taken all that came. */
+  get starved(): boolean {
+    return this.hungry && !this.#finished;
+  }
+
   give(chunk: Buffer): void {
     this.hungry = this.push(chunk);
   }

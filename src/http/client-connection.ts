@@ -3,6 +3,7 @@
  * a connection cannot run any number of exchanges, whose answers would lie in memory until their turn.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { HeldBytes } from './held-bytes.ts';
 
 /** A request that has come in. */
 export interface Waiting {
@@ -23,17 +24,22 @@ export interface RequestServer {
 
 /** Most requests that wait behind the one that is served. */
 const mostWaiting = 64;
+/** What Node reads of a body that nobody has asked for, in bytes. */
+const readAhead = 64 * 1024;
 
 /** See the module. */
 export class ClientConnection {
   readonly #server: RequestServer;
+  readonly #held: HeldBytes;
   readonly #waiting: Waiting[] = [];
   #current: Waiting | undefined;
   /** The request that was answered last, where its body was still coming. */
   #last: IncomingMessage | undefined;
 
-  constructor(server: RequestServer) {
+  /** @param held counts what waiting requests may hold of their bodies */
+  constructor(server: RequestServer, held: HeldBytes) {
     this.#server = server;
+    this.#held = held;
   }
 
   /** Whether an answer is still owed. */
@@ -61,11 +67,17 @@ export class ClientConnection {
   take(request: Waiting): void {
     if (this.#current === undefined) {
       this.#begin(request);
-    } else if (this.#waiting.length < mostWaiting) {
+    } else if (this.#waiting.length < mostWaiting && !this.#held.full) {
       this.#waiting.push(request);
+      this.#held.total += bodyAhead(request.req);
     } else {
       this.#server.refuse(request);
     }
+  }
+
+  /** The connection is gone, and what waited on it. */
+  closed(): void {
+    for (const { req } of this.#waiting.splice(0)) this.#held.total -= bodyAhead(req);
   }
 
   #begin(request: Waiting): void {
@@ -80,8 +92,15 @@ export class ClientConnection {
     this.#last = answered?.complete === false ? answered : undefined;
     this.#current = undefined;
     const request = this.#waiting.shift();
+    if (request !== undefined) this.#held.total -= bodyAhead(request.req);
     if (request !== undefined && !request.req.socket.destroyed) this.#begin(request);
   }
+}
+
+/** Most bytes of its body that a waiting request holds in memory. */
+function bodyAhead({ headers }: IncomingMessage): number {
+  if (headers['transfer-encoding'] !== undefined) return readAhead;
+  return Math.min(readAhead, Number(headers['content-length'] ?? 0));
 }
 
 function serve(server: RequestServer, request: Waiting): void {

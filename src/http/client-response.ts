@@ -1,5 +1,5 @@
 /** The client's side of a response: the head as soon as it is known, bytes as they come, and an honest ending (law 2). */
-import type { ServerResponse } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { HeaderList } from './headers.ts';
 import { resetSocket } from './refuse-raw.ts';
 import type { RenderedReply } from './reply.ts';
@@ -52,7 +52,8 @@ export class ClientResponse {
    */
   writeHead(status: number, statusText: string, headers: HeaderList): void {
     const res = this.#res;
-    if (statusText === '') res.writeHead(status, headers.flat);
+    // A phrase that cannot be written is left out; it means nothing (RFC 9112 §4).
+    if (statusText === '' || illegalPhrase.test(statusText)) res.writeHead(status, headers.flat);
     else res.writeHead(status, statusText, headers.flat);
     this.#closeDelimited = !res.chunkedEncoding && !headers.has('content-length');
     const inBand =
@@ -106,6 +107,7 @@ export class ClientResponse {
   /** Ends an event stream with its dialect's error event and without its terminator. */
   endInBand(event: string): void {
     this.#res.end(event);
+    if ((this.#res.socket?.writableLength ?? 0) > 0) this.#watch();
   }
 
   /** Destroys the connection, so that the response cannot look complete. */
@@ -119,7 +121,8 @@ export class ClientResponse {
   /** Sends an answer of our own. */
   reply(reply: RenderedReply, requestId: string): void {
     reply.headers.set('x-sluice-request-id', requestId);
-    this.#res.writeHead(reply.status, reply.headers.flat);
+    // Explicitly: a head of the upstream that could not be written leaves its phrase behind.
+    this.#res.writeHead(reply.status, STATUS_CODES[reply.status] ?? '', reply.headers.flat);
     if (this.#res.req.method === 'HEAD') this.#res.end();
     else this.#res.end(reply.body);
   }
@@ -132,6 +135,8 @@ export class ClientResponse {
   /** Passes on 102 and 103. What Node cannot write (103 without Link) is left out: informational responses are optional. */
   inform(status: number, headers: HeaderList): void {
     if (this.#res.headersSent || this.#res.req.httpVersion !== '1.1') return;
+    // They are optional: a client that does not read must not have them heaped up.
+    if (this.#res.socket?.writableNeedDrain === true) return;
     try {
       if (status === 102) this.#res.writeProcessing();
       else if (status === 103) this.#res.writeEarlyHints({ ...grouped(headers), link: [...headers.getAll('link')] });
@@ -140,6 +145,8 @@ export class ClientResponse {
     }
   }
 }
+
+const illegalPhrase = /[^\t\x20-\x7e\x80-\xff]/;
 
 function grouped(headers: HeaderList): Record<string, string> {
   const fields: Record<string, string> = {};

@@ -109,7 +109,8 @@ export abstract class Context implements Subject {
     const { replay_bytes: replay, max_peek_bytes: ahead } = arrival.pipeline.config.server;
     this.body = new Body(arrival.req, this, { replay, ahead, held: core.held });
     const { telemetry } = arrival.pipeline.config;
-    if (telemetry.usage === 'auto' && this.dialect !== 'none') this.reading = new Reading(this.dialect, this.out.path);
+    if (telemetry.usage === 'auto' && this.dialect !== 'none' && this.in.method === 'POST')
+      this.reading = new Reading(this.dialect, this.out.path);
     core.active.add(this);
     this.observer = core.observer.begin(this, arrival.route);
   }

@@ -33,6 +33,7 @@ export class HttpExchange extends Context implements AttemptOwner {
   #attempt: UpstreamAttempt | undefined;
   #firstDispatchAt: number | undefined;
   #chunks = 0;
+  #tries = 0;
   /** How the exchange ends once the client's side is closed. */
   #ending: OutcomeKind = 'complete';
   #drain: Drain | undefined;
@@ -78,12 +79,13 @@ export class HttpExchange extends Context implements AttemptOwner {
 
   /** The client neither reads nor leaves: it holds memory and an upstream that bills. */
   stalled(): void {
-    if (this.over) return;
-    this.stopped = true;
-    this.#stopAttempt('client_stalled');
-    this.blame({ reply: problem('client_stalled'), policy: undefined });
-    this.#ending = 'client_abort';
-    this.undelivered += this.#response.pending;
+    if (!this.over) {
+      this.stopped = true;
+      this.#stopAttempt();
+      this.blame({ reply: problem('client_stalled'), policy: undefined });
+      this.#ending = 'client_abort';
+      this.undelivered += this.#response.pending;
+    }
     this.#response.destroy();
   }
 
@@ -176,8 +178,8 @@ export class HttpExchange extends Context implements AttemptOwner {
 
   #nextAttempt(): void {
     this.body.detach();
-    this.attempts++;
-    const attempt = new UpstreamAttempt(this, this.attempts, this.routed.upstream, this.out.headers.copy());
+    this.#tries++;
+    const attempt = new UpstreamAttempt(this, this.#tries, this.routed.upstream, this.out.headers.copy());
     this.#attempt = attempt;
     const decision = runAttempt(this.pipeline.attempts, this, attempt);
     if (decision instanceof Promise) this.#await(decision, (reply) => this.#send(attempt, reply));
@@ -191,6 +193,7 @@ export class HttpExchange extends Context implements AttemptOwner {
       return;
     }
     this.phase = 'connect';
+    this.attempts = attempt.number;
     this.observer.attemptStarted(attempt);
     const target = this.out.path + this.out.query;
     const body = this.body.forward();

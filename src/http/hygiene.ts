@@ -66,6 +66,16 @@ export function outboundHeaders(
   return out;
 }
 
+/** Whether a response is coded for this hop in a way that nobody here undoes: without its name its bytes mean nothing. */
+export function hasForeignCoding(raw: readonly (Buffer | string)[]): boolean {
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i];
+    if (name?.length !== 17 || name.toString().toLowerCase() !== 'transfer-encoding') continue;
+    if (raw[i + 1]?.toString().trim().toLowerCase() !== 'chunked') return true;
+  }
+  return false;
+}
+
 /** The headers that go to the client from an upstream's response: names and values as read, without hop-by-hop ones. */
 export function inboundHeaders(raw: readonly (Buffer | string)[]): HeaderList {
   const all = new HeaderLines(raw.map((item) => (typeof item === 'string' ? item : item.toString('latin1'))));

@@ -6,11 +6,11 @@ import type { Duplex } from 'node:stream';
 import { catalogue, type ProblemCode, problem } from '../errors.ts';
 import { renderReply } from './reply.ts';
 
-/** Writes the problem as a whole HTTP response and closes the connection. */
-export function refuseRaw(socket: Duplex, code: ProblemCode): void {
+/** Writes the problem as a whole HTTP response and closes the connection; returns its request id, undefined when nobody hears it. */
+export function refuseRaw(socket: Duplex, code: ProblemCode): string | undefined {
   if (!socket.writable || socket.destroyed) {
     socket.destroy();
-    return;
+    return undefined;
   }
   const { status } = catalogue[code];
   const requestId = randomUUID();
@@ -20,6 +20,7 @@ export function refuseRaw(socket: Duplex, code: ProblemCode): void {
   for (const [name, value] of headers.entries()) lines.push(`${name}: ${value}`);
   socket.on('error', () => undefined);
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body.toString()}`, () => socket.destroy());
+  return requestId;
 }
 
 /** Cuts a connection so that its end cannot be taken for a response's. A socket that has been ended can only be closed. */

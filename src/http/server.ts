@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Listener } from '../config/listen.ts';
 import type { Config } from '../config/schema.ts';
-import { type Problem, problem } from '../errors.ts';
+import { catalogue, type Problem, type ProblemCode, problem } from '../errors.ts';
 import type { Forwarder } from '../upstream/forward.ts';
 import { arrive, type Refused } from './arrive.ts';
 import { ClientConnection, type Waiting } from './client-connection.ts';
@@ -69,7 +69,8 @@ export class ProxyServer {
       requestTimeout: request_timeout,
       keepAliveTimeout: keepAliveMs,
       // Only WebSocket is upgraded; any other Upgrade is ignored, as RFC 9110 §7.8 allows, and served as plain HTTP.
-      shouldUpgradeCallback: (req: IncomingMessage) => req.headers.upgrade?.toLowerCase() === 'websocket',
+      shouldUpgradeCallback: (req: IncomingMessage) =>
+        req.httpVersion === '1.1' && req.headers.upgrade?.toLowerCase() === 'websocket',
       noDelay: true,
       // How exact the two timeouts are.
       connectionsCheckingInterval: Math.max(50, Math.min(5_000, ...timeouts.map((ms) => ms / 4))),
@@ -87,28 +88,39 @@ export class ProxyServer {
     server.on('upgrade', (req, socket, head) => {
       // Its bytes would mix with answers that are still owed on the connection.
       if (this.#connections.get(socket)?.busy === false) this.#upgrade(req, socket as Socket, head, trustsTrace);
-      else socket.destroy();
+      else resetSocket(socket);
     });
     server.on('connect', (_req, socket) => {
-      if (this.#connections.get(socket)?.busy === false) refuseRaw(socket, 'method_not_allowed');
-      else socket.destroy();
+      if (this.#connections.get(socket)?.busy === false) this.#refuseRaw(socket, 'method_not_allowed');
+      else resetSocket(socket);
     });
     server.on('connection', (socket) => this.#connected(socket));
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       // Behind a request that is being served, or within a response that was begun, no answer can be told apart.
-      if (this.#connections.get(socket)?.answerable === true) refuseRaw(socket, codeOfParserError(error));
+      const connection = this.#connections.get(socket);
+      if (connection?.answerable === true) this.#refuseRaw(socket, codeOfParserError(error), connection.busy);
       // A FIN could look like the end of what was begun.
       else resetSocket(socket);
     });
     return server;
   }
 
+  /** What is no request has a line in the log and is counted all the same, unless an exchange that it breaks has them. */
+  #refuseRaw(socket: Duplex, code: ProblemCode, recorded = false): void {
+    const clientIp = (socket as Socket).remoteAddress ?? 'unknown';
+    const id = refuseRaw(socket, code);
+    if (id === undefined || recorded) return;
+    const trace = { traceparent: undefined, tracestate: undefined, trusted: false };
+    const { status } = catalogue[code];
+    this.#core.observer.refused({ id, clientIp, method: '', path: '', status, code, durationMs: 0, trace });
+  }
+
   #connected(socket: Socket): void {
     if (this.#connections.size >= this.#limits.max_connections) {
-      refuseRaw(socket, 'overloaded');
+      this.#refuseRaw(socket, 'overloaded');
       return;
     }
-    const connection = new ClientConnection(this);
+    const connection = new ClientConnection(this, this.#core.held);
     this.#connections.set(socket, connection);
     // Before Node's own listener, which answers a client's FIN with ours.
     socket.prependListener('end', () => {
@@ -117,6 +129,7 @@ export class ProxyServer {
     this.#core.observer.connection(1);
     socket.once('close', () => {
       this.#connections.delete(socket);
+      connection.closed();
       this.#core.observer.connection(-1);
     });
   }

@@ -20,6 +20,7 @@ import { EarlyBytes } from './early-bytes.ts';
 import { grouped, HandshakeAttempt } from './handshake.ts';
 import { inboundHeaders } from './hygiene.ts';
 import { renderReply } from './reply.ts';
+import { watchSocket } from './socket-watch.ts';
 
 /** How long an upstream may take to read what the client sent last, once that has closed. */
 const farewellMs = 1_000;
@@ -35,6 +36,8 @@ export class UpgradeExchange extends Context implements Handshake {
   #request: ClientRequest | undefined;
   #peer: Duplex | undefined;
   #timers: NodeJS.Timeout[] = [];
+  /** What the handshake took: no message. */
+  #handshake = { read: 0, written: 0 };
 
   constructor(core: Core, forwarder: Forwarder, arrival: Arrival, socket: Socket, head: Buffer) {
     super(core, arrival);
@@ -151,12 +154,10 @@ export class UpgradeExchange extends Context implements Handshake {
     response.headers = fields;
     this.status = 101;
     this.phase = 'stream';
+    this.#handshake = { read: this.#socket.bytesRead, written: this.#socket.bytesWritten };
     this.ttfbMs = performance.now() - this.startedAt;
     this.#ending = 'complete';
-    const { idle, total } = this.routed.upstream.timeouts;
-    if (total > 0)
-      this.#after(total, () => this.#timeout(new AttemptError('upstream_total_timeout', `open for ${total} ms`)));
-    if (idle > 0) this.#watchIdle(idle);
+    this.#watch();
   }
 
   /** The upstream answered with something else than 101: passed on as it is. */
@@ -165,7 +166,6 @@ export class UpgradeExchange extends Context implements Handshake {
       response.resume();
       return;
     }
-    this.stopped = true;
     this.#clearTimers();
     const status = response.statusCode ?? 502;
     const headers = inboundHeaders(response.rawHeaders);
@@ -174,12 +174,16 @@ export class UpgradeExchange extends Context implements Handshake {
     this.runResponseStart({ status, fromUpstream: true, headers });
     headers.set('x-sluice-request-id', this.id);
     this.status = status;
+    this.phase = 'stream';
     this.ttfbMs = performance.now() - this.startedAt;
+    this.#watch();
     const res = this.#respond();
+    res.once('finish', () => {
+      if (!this.over) this.#ending = 'complete';
+    });
     new ClientResponse(res).writeHead(status, response.statusMessage ?? '', headers);
-    this.#ending = 'complete';
     pipe(response, res, (error) => {
-      if (error == null) return;
+      if (error == null || this.over || this.#socket.destroyed) return;
       this.truncated = 'body';
       this.#ending = 'upstream_abort';
       this.#socket.destroy();
@@ -215,8 +219,8 @@ export class UpgradeExchange extends Context implements Handshake {
     this.#giveUp();
     if (this.#peer !== undefined) this.#farewell(this.#peer);
     if (this.phase === 'stream') {
-      this.bytesOut = this.#socket.bytesWritten;
-      this.body.received = this.#socket.bytesRead;
+      this.bytesOut = this.#socket.bytesWritten - this.#handshake.written;
+      this.body.received = this.#socket.bytesRead - this.#handshake.read;
     }
     this.#attemptEnded(this.status, this.#ending === 'client_abort' ? 'aborted' : undefined);
     this.finish(this.#ending);
@@ -252,20 +256,27 @@ export class UpgradeExchange extends Context implements Handshake {
     this.failed(error);
   }
 
-  /** Neither side has sent anything for so long: half-open connections must not stay for ever. */
-  #watchIdle(idle: number): void {
-    let seen = -1;
-    let since = 0;
-    const look = () => {
-      const bytes = this.#socket.bytesRead + this.#socket.bytesWritten;
-      if (bytes !== seen) {
-        seen = bytes;
-        since = performance.now();
-      } else if (performance.now() - since >= idle) {
-        this.#timeout(new AttemptError('upstream_idle_timeout', `nothing sent for ${idle} ms`));
-      }
-    };
-    this.#timers.push(setInterval(look, Math.max(1, idle / 8)));
+  /** What is open is bounded: in all, while neither side sends, and while the client does not take what is sent. */
+  #watch(): void {
+    const { idle, total } = this.routed.upstream.timeouts;
+    if (total > 0)
+      this.#after(total, () => this.#timeout(new AttemptError('upstream_total_timeout', `open for ${total} ms`)));
+    const timer = watchSocket(this.#socket, {
+      idleMs: idle,
+      stallMs: this.pipeline.config.server.client_stall,
+      idle: () => this.#timeout(new AttemptError('upstream_idle_timeout', `nothing sent for ${idle} ms`)),
+      stalled: () => this.#stalled(),
+    });
+    if (timer !== undefined) this.#timers.push(timer);
+  }
+
+  #stalled(): void {
+    if (this.over) return;
+    this.stopped = true;
+    this.blame({ reply: problem('client_stalled'), policy: undefined });
+    this.#ending = 'client_abort';
+    this.#peer?.destroy();
+    this.#socket.destroy();
   }
 
   #after(milliseconds: number, action: () => void): void {

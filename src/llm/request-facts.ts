@@ -19,7 +19,7 @@ export interface RequestFacts {
  */
 export function requestFacts(dialect: Dialect, path: string, body: Buffer | undefined): RequestFacts {
   const endpoint = endpointOf(dialect, path);
-  const json = body === undefined ? undefined : jsonObject(body);
+  const json = body === undefined ? undefined : membersOf(body);
   const model = modelInPath(dialect, path) ?? (typeof json?.model === 'string' ? json.model : undefined);
   return {
     operation: endpoint?.operation,
@@ -28,6 +28,25 @@ export function requestFacts(dialect: Dialect, path: string, body: Buffer | unde
     maxTokens: json === undefined ? undefined : maxTokensOf(json),
   };
 }
+
+/** Larger bodies are not parsed for telemetry: that would hold up the others. */
+const parsedBytes = 64 * 1024;
+/** Of them only the beginning and the end are looked at, where clients put what is short. */
+const edgeBytes = 4 * 1024;
+
+function membersOf(body: Buffer): Record<string, unknown> | undefined {
+  if (body.length <= parsedBytes) return jsonObject(body);
+  const edges = `${body.toString('utf8', 0, edgeBytes)}\n${body.toString('utf8', body.length - edgeBytes)}`;
+  const found: Record<string, unknown> = {};
+  for (const [, name = '', text, literal] of edges.matchAll(shortMembers)) {
+    found[name] ??= text ?? (literal === 'true' ? true : literal === 'false' ? false : Number(literal));
+  }
+  return found;
+}
+
+/** A quote within a JSON string is escaped, so these are members, of whatever object. */
+const shortMembers =
+  /"(model|stream|max_tokens|max_completion_tokens|max_output_tokens)"\s*:\s*(?:"([^"\\]{1,256})"|(true|false|\d{1,12}))/g;
 
 function asksForStream(form: AnswerForm | undefined, path: string, json: Record<string, unknown> | undefined): boolean {
   if (form === 'gemini') return path.includes(':streamGenerateContent');

@@ -9,7 +9,7 @@ import { codingOf, EncodedReader } from './usage/read-encoded.ts';
 import type { UsageReport } from './usage/report.ts';
 
 export type { ErrorClass, InBandError } from './usage/in-band-error.ts';
-export { estimateTokens, type TokenCounts, type UsageReport } from './usage/report.ts';
+export { estimateTokens, knownOutput, type TokenCounts, type UsageReport } from './usage/report.ts';
 
 /** The head of an answer, as the provider sent it. */
 export interface AnswerHead {

@@ -1,6 +1,6 @@
 /** The access log: one JSON line for each exchange, written when it has ended. No header values, no bodies. */
 import type { RequestFacts } from '../llm/request-facts.ts';
-import type { UsageReport } from '../llm/usage.ts';
+import { knownOutput, type UsageReport } from '../llm/usage.ts';
 import type { OutcomeKind, ProblemCode } from '../policy.ts';
 import type { TruncationPhase } from './labels.ts';
 import type { RootLog } from './log.ts';
@@ -69,7 +69,8 @@ export function answerMembers(
   startedAt: number,
 ): AnswerMembers {
   if (usage === undefined) return { model: facts?.model };
-  const { input, output, estimated, firstTokenAt } = usage;
+  const { input, estimated, firstTokenAt } = usage;
+  const output = knownOutput(usage);
   const counted = input !== undefined || output !== undefined;
   return {
     model: facts?.model,
@@ -111,7 +112,7 @@ export function writeAccess(log: RootLog, record: AccessRecord): void {
     tokens: record.tokens,
     truncated: record.truncated,
     trace_id: record.traceId,
-    identity: record.identity === undefined ? undefined : bounded(record.identity, MAX_IDENTITY),
+    identity: record.identity === undefined ? undefined : scrub(bounded(record.identity, MAX_IDENTITY)),
   });
   log.writeInfo(json.slice(1, -1));
 }

@@ -54,6 +54,10 @@ function passTo(sink: LineSink): LogDestination {
 }
 
 function openDescriptor(fd: number, onRecovered: (lost: number) => void): LogDestination {
+  // Node makes a pipe non-blocking when its own stream of it is opened, and only then: else a write to a reader that has
+  // stopped holds a thread that the exit waits for.
+  if (fd === 1) void process.stdout;
+  if (fd === 2) void process.stderr;
   const stream = pino.destination({ dest: fd, sync: false, minLength: BATCH_BYTES, maxLength: MAX_WAITING_BYTES });
   let dropped = 0;
   let reported = 0;

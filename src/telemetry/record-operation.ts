@@ -1,6 +1,6 @@
 /** Turns what is known of an ended exchange into the observation of a GenAI operation, where it was one. */
 import type { ExchangeRecord } from '../http/observer.ts';
-import type { UsageReport } from '../llm/usage.ts';
+import { knownOutput, type UsageReport } from '../llm/usage.ts';
 import type { Dialect } from '../policy.ts';
 import type { AttemptTimes } from './attempt-times.ts';
 import type { GenAiMetrics } from './gen-ai-metrics.ts';
@@ -25,7 +25,7 @@ export function recordOperation(
     duration: durationMs / 1000,
     firstToken: firstTokenAt === undefined ? undefined : (firstTokenAt - times.sentAt) / 1000,
     perOutputToken: perOutputToken(usage, times.endedAt),
-    tokens: usage,
+    tokens: usage === undefined ? undefined : { input: usage.input, output: knownOutput(usage) },
   });
 }
 

@@ -5,8 +5,9 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { Failure } from '../errors.ts';
+import { BodyStream } from '../http/body-stream.ts';
 import type { HeaderList } from '../http/headers.ts';
-import { inboundHeaders } from '../http/hygiene.ts';
+import { hasForeignCoding, inboundHeaders } from '../http/hygiene.ts';
 import type { AttemptHooks, UpstreamInfo } from '../policy.ts';
 import type { ConnectTimings } from './connector.ts';
 import { AttemptError, failureOf } from './failures.ts';
@@ -54,6 +55,7 @@ export class UpstreamAttempt implements PooledHandler {
   readonly #owner: AttemptOwner;
   #controller: Dispatcher.DispatchController | undefined;
   #dispatched = false;
+  #body: BodyStream | undefined;
   /** What the connection had brought before: one byte more is a byte of this answer. */
   #readBefore: number | undefined;
   #over = false;
@@ -92,6 +94,7 @@ export class UpstreamAttempt implements PooledHandler {
     }
     if (timeouts.total > 0) this.#total = setTimeout(onTotal, timeouts.total, this);
     this.#dispatched = true;
+    if (message.body instanceof BodyStream) this.#body = message.body;
     this.dispatchedAt = performance.now();
     pool.dispatch(
       {
@@ -150,7 +153,12 @@ export class UpstreamAttempt implements PooledHandler {
     statusText?: string,
   ): void {
     if (this.#over) return;
-    const headers = inboundHeaders((controller.rawHeaders ?? []) as (Buffer | string)[]);
+    const raw = (controller.rawHeaders ?? []) as (Buffer | string)[];
+    if (hasForeignCoding(raw)) {
+      this.fail(new AttemptError('upstream_protocol', 'a Transfer-Encoding other than chunked'));
+      return;
+    }
+    const headers = inboundHeaders(raw);
     if (status < 200) {
       this.#owner.attemptInformed(status, headers);
       return;
@@ -195,6 +203,9 @@ export class UpstreamAttempt implements PooledHandler {
     const { timeouts } = this.runtime;
     if (kind === 'total') {
       this.fail(new AttemptError('upstream_total_timeout', `not complete within ${timeouts.total} ms`));
+    } else if (!this.answered && this.#body?.starved === true) {
+      // The client owes a part of its body: that is no fault of the upstream (`server.request_timeout` bounds it).
+      this.#phase?.refresh();
     } else if (!this.answered) {
       this.fail(new AttemptError('upstream_first_byte_timeout', `no answer within ${timeouts.first_byte} ms`));
     } else if (this.#controller?.paused === true) {

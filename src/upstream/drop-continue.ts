@@ -4,7 +4,9 @@
  */
 import type { Socket } from 'node:net';
 
-const start = 'HTTP/1.1 100';
+const interim = 'HTTP/1.1 1';
+/** Enough of a status line to tell its status. */
+const statusLine = 'HTTP/1.1 100'.length;
 /** No interim head is longer; what is goes to the parser, which refuses it. */
 const longest = 8 * 1024;
 
@@ -29,23 +31,29 @@ export class DropContinue {
     if (!this.#expecting || chunk === null) return chunk;
     let bytes = this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]);
     this.#held = undefined;
-    for (;;) {
-      const begins = bytes.toString('latin1', 0, start.length);
-      if (begins !== start.slice(0, begins.length)) {
+    const passed: Buffer[] = [];
+    while (bytes.length > 0) {
+      const line = bytes.toString('latin1', 0, statusLine);
+      const isInterim = line.slice(0, interim.length) === interim.slice(0, line.length);
+      // A final head, or a switch of protocols: what follows is not ours to read.
+      if (!isInterim || line.endsWith(' 101')) {
         this.#expecting = false;
-        return bytes;
+        passed.push(bytes);
+        break;
       }
-      const end = begins.length < start.length ? -1 : bytes.indexOf('\r\n\r\n');
+      const end = line.length < statusLine ? -1 : bytes.indexOf('\r\n\r\n');
       if (end < 0) {
         if (bytes.length > longest) {
           this.#expecting = false;
-          return bytes;
+          passed.push(bytes);
+        } else {
+          this.#held = bytes;
         }
-        this.#held = bytes;
-        return null;
+        break;
       }
+      if (!line.endsWith(' 100')) passed.push(bytes.subarray(0, end + 4));
       bytes = bytes.subarray(end + 4);
-      if (bytes.length === 0) return null;
     }
+    return passed.length === 0 ? null : passed.length === 1 ? (passed[0] as Buffer) : Buffer.concat(passed);
   }
 }

@@ -25,7 +25,8 @@ export function openTunnel(
     agent: false,
   });
   connect.once('connect', (response, socket, head) => {
-    if (response.statusCode === 200) {
+    const status = response.statusCode ?? 0;
+    if (status >= 200 && status < 300) {
       if (head.length > 0) socket.unshift(head);
       callback(undefined, socket as Socket);
       return;
@@ -52,7 +53,9 @@ export function exemptFromProxy(hostname: string, noProxy: string | undefined): 
     .some((item) => {
       const suffix = item
         .toLowerCase()
-        .replace(/:\d+$/, '')
+        // A port belongs to a name, an IPv4 address or brackets; the last group of an IPv6 address is none.
+        .replace(/^([^:]*|\[[^\]]*\]):\d+$/, '$1')
+        .replace(/^\[(.*)\]$/, '$1')
         .replace(/^\*?\./, '');
       return item === '*' || host === suffix || host.endsWith(`.${suffix}`);
     });

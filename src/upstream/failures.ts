@@ -41,7 +41,7 @@ export function failureOf(error: unknown, reused: boolean): Failure {
   if (message === 'bad upgrade' || code === 'ERR_ASSERTION') {
     return { code: 'upstream_protocol', message: 'not an HTTP/1.1 response', safeToRetry: false, cause: error };
   }
-  if (reset.has(code)) return { code: 'upstream_reset', message: code, safeToRetry: reused, cause: error };
+  if (reset.has(code)) return { code: 'upstream_reset', message: closedBy(code), safeToRetry: reused, cause: error };
   const parsing = error instanceof Error && error.name === 'HTTPParserError';
   if (parsing || code.startsWith('HPE_') || code.startsWith('UND_ERR_') || error instanceof TypeError) {
     return { code: 'upstream_protocol', message: message.slice(0, 200), safeToRetry: false, cause: error };
@@ -53,4 +53,9 @@ export function failureOf(error: unknown, reused: boolean): Failure {
 export function failureProblem({ code, message, cause }: Failure, upstream: string): Problem {
   const busy = code === 'upstream_busy' ? { retryAfterMs: 1000 } : {};
   return problem(code, { detail: `Upstream "${upstream}": ${message}.`, cause, ...busy });
+}
+
+/** In words that mean something to who reads the error; the log has the cause. */
+function closedBy(code: string): string {
+  return code === 'UND_ERR_SOCKET' ? 'the connection was closed' : `the connection failed (${code})`;
 }

@@ -98,7 +98,8 @@ function inUse(text: string): number {
 
 function countOf(text: string): number {
   let sum = 0;
-  for (const [series, value] of readMetrics(text)) if (series.startsWith('sluice_requests_total')) sum += value;
+  for (const [series, value] of readMetrics(text))
+    if (series.startsWith('sluice_requests_total') && !series.includes('route="none"')) sum += value;
   return sum;
 }
 

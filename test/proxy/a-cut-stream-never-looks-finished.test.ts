@@ -181,7 +181,7 @@ for (const dialect of ['openai', 'anthropic'] as const) {
     ] as const) {
       const { proxy } = await start(t, dialect, streamHead + [...sent, ''].map(chunk).join(''));
       const client = await connectRaw(proxy.url, { t });
-      await client.send(`GET /${dialect}${path} HTTP/1.1\r\nhost: x\r\n\r\n`);
+      await client.send(`POST /${dialect}${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}`);
       const response = await client.response();
       assert.equal(response.complete, true);
       assert.equal(response.body.toString(), sent.join(''));

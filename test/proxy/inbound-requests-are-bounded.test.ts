@@ -106,3 +106,57 @@ test('a flood of pipelined requests is bounded: those too many get a 503 in thei
   assert.equal((statuses.get(503) ?? 0) + (statuses.get(200) ?? 0), 500);
   assert.ok((statuses.get(503) ?? 0) > 300);
 });
+
+test('what is no request is in the log and counted, once', async (t) => {
+  const { proxy, client } = await start(t, {});
+  await client.send('nonsense\r\n\r\n');
+  assert.equal((await client.response()).status, 400);
+  const line = await proxy.logged(({ msg }) => msg === 'exchange');
+  assert.equal(`${line.status} ${line.code}`, '400 bad_request');
+  assert.match(
+    await proxy.metrics(),
+    /sluice_requests_total\{route="none",method="OTHER",status="400",outcome="replied"\} 1/,
+  );
+  const cut = await connectRaw(proxy.url);
+  await cut.send('POST /openai/x HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nhalf');
+  cut.end();
+  await cut.closed;
+  await proxy.logged(({ outcome }) => outcome === 'client_abort');
+  assert.equal(proxy.logs.filter(({ msg }) => msg === 'exchange').length, 2);
+});
+
+test('HTTP/0.9 and an upgrade over HTTP/1.0 get no further', async (t) => {
+  const { upstream, proxy } = await start(t, {});
+  const old = await connectRaw(proxy.url);
+  await old.send('GET /openai/x\r\n\r\n');
+  assert.equal((await old.response()).status, 400);
+  assert.equal(upstream.exchanges.length, 0);
+  const upgrade = await connectRaw(proxy.url);
+  await upgrade.send('GET /openai/x HTTP/1.0\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
+  assert.equal((await upgrade.response()).status, 200, 'it is served as plain HTTP');
+});
+
+test('a client that owes a part of its body is no fault of the upstream', async (t) => {
+  const upstream = await startRawUpstream(() => {}, { t, on: 'head' });
+  const proxy = await startProxy(
+    {
+      upstream: upstream.url,
+      upstreamOptions: { timeouts: { first_byte: '100ms' } },
+      extra: { server: { request_timeout: '500ms' } },
+    },
+    { t },
+  );
+  const client = await connectRaw(proxy.url);
+  await client.send(`POST /openai/x HTTP/1.1\r\nhost: x\r\ncontent-length: 300000\r\n\r\n${'a'.repeat(1000)}`);
+  assert.equal((await client.response()).status, 408);
+});
+
+test('bodies of pipelined requests count as held, and are refused when there is no room', async (t) => {
+  const { proxy, client } = await start(t, { held_bytes: '256KiB' }, '');
+  const post = `POST /openai/x HTTP/1.1\r\nhost: x\r\ncontent-length: 60000\r\n\r\n${'a'.repeat(60_000)}`;
+  client.socket.write(post.repeat(20));
+  const held = async () => Number(/sluice_held_body_bytes (\d+)/.exec(await proxy.metrics())?.[1]);
+  while ((await held()) < 256 * 1024);
+  client.reset();
+  while ((await held()) > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+});

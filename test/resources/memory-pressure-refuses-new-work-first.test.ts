@@ -55,3 +55,16 @@ test('the limit counts what is used, and garbage is collected before anybody is 
   assert.equal(pressure.high, false, `at ${pressure.ratio} after a collection`);
   assert.deepEqual(said, []);
 });
+
+test('small buffers that were freed do not count, although the allocator keeps their memory', async (t) => {
+  const log = { info() {}, warn() {}, error() {} };
+  const pressure = new MemoryPressure(0.9, log, process.memoryUsage.rss() + 200_000_000);
+  t.after(() => pressure.close());
+  let burst: Buffer[] = Array.from({ length: 5000 }, () => Buffer.alloc(60_000, 1));
+  while (pressure.ratio < 0.9) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(burst.length, 5000);
+  burst = [];
+  while (pressure.ratio > 0.8) await new Promise((resolve) => setTimeout(resolve, 50));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.equal(pressure.high, false);
+});

@@ -30,6 +30,10 @@ export function codingOf(contentEncoding: string | undefined): Coding | null | u
   }
 }
 
+/** More than so much that comes of a hundredth of it is no answer of a model. */
+const bombBytes = 1024 * 1024;
+const bombRatio = 100;
+
 /** See the module. */
 export class EncodedReader {
   readonly #coding: Coding;
@@ -37,6 +41,7 @@ export class EncodedReader {
   #decoder: Transform | undefined;
   #closed: Promise<void> | undefined;
   #decoded = 0;
+  #encoded = 0;
   /** The end is missing, and is known to be. */
   #cut = false;
 
@@ -53,6 +58,7 @@ export class EncodedReader {
         this.#stop('size');
         return;
       }
+      this.#encoded += chunk.length;
       // The decoder works later, when the chunk's memory may be somebody else's.
       this.#decoder.write(Buffer.from(chunk));
     } catch {
@@ -85,7 +91,8 @@ export class EncodedReader {
 
   #data(bytes: Buffer): void {
     this.#decoded += bytes.length;
-    if (this.#decoded > usageBounds.decodedBytes) this.#stop('size');
+    const bomb = this.#decoded > bombBytes && this.#decoded > bombRatio * this.#encoded;
+    if (bomb || this.#decoded > usageBounds.decodedBytes) this.#stop('size');
     else this.#reader.push(bytes);
     if (this.#reader.stopped) this.#decoder?.destroy();
   }

@@ -48,6 +48,21 @@ export function estimateTokens(bytes: number, events = 0): number {
   return Math.max(events, Math.ceil(bytes / 4));
 }
 
+/** The output, unless it is an estimate of which nothing was seen: that would be counted as an answer of no token. */
+export function knownOutput({ estimated, output }: UsageReport): number | undefined {
+  return estimated && output === 0 ? undefined : output;
+}
+
+/** A provider's word as it is; whatever else stands there (a sentence, a prompt) is `other`. */
+function word(text: string | undefined): string | undefined {
+  return text === undefined || /^[\w.:-]+$/.test(text) ? text : 'other';
+}
+
+/** A name of something; what is none (a sentence) is left out. */
+function plainName(text: string | undefined): string | undefined {
+  return text !== undefined && /^\S+$/.test(text) ? text : undefined;
+}
+
 /** Collects findings; the last one of a kind counts. */
 export class Findings {
   #input: number | undefined;
@@ -101,13 +116,13 @@ export class Findings {
 
   /** Takes an id and a model where there are any. */
   named(id: unknown, model: unknown): void {
-    this.responseId = shortened(id, usageBounds.nameLength) ?? this.responseId;
-    this.responseModel = shortened(model, usageBounds.nameLength) ?? this.responseModel;
+    this.responseId = plainName(shortened(id, usageBounds.nameLength)) ?? this.responseId;
+    this.responseModel = plainName(shortened(model, usageBounds.nameLength)) ?? this.responseModel;
   }
 
   /** Takes the reason why a choice ended; the last one counts (older Gemini models repeat it in each event). */
   finished(choice: unknown, reason: unknown): void {
-    const text = shortened(reason, usageBounds.wordLength);
+    const text = word(shortened(reason, usageBounds.wordLength));
     const index = count(choice) ?? 0;
     if (text !== undefined && index < usageBounds.choices) this.#reasons[index] = text;
   }
@@ -131,7 +146,8 @@ export class Findings {
     const finishReasons = this.#reasons.filter((reason) => reason !== undefined);
     const finished = this.error === undefined && (this.terminated || (whole && finishReasons.length > 0));
     const exact = this.#output !== undefined && (finished || this.usageIsFinal);
-    const estimated = this.streamed && !exact && (!finished || this.#outputEvents > 0);
+    const readable = this.stopped !== 'encoding';
+    const estimated = this.streamed && readable && !exact && (!finished || this.#outputEvents > 0);
     const output = estimated
       ? Math.max(this.#output ?? 0, estimateTokens(this.#textBytes, this.#outputEvents))
       : this.#output;

@@ -12,8 +12,9 @@ export interface EscapeMemory {
 export function stringEnd(bytes: Buffer, from: number, end: number, memory: EscapeMemory): number {
   let i = from;
   for (;;) {
-    const found = bytes.indexOf(quote, i);
-    const at = found === -1 || found >= end ? end : found;
+    // Within the piece only: a search beyond its end would be made again for each piece.
+    const found = bytes.subarray(i, end).indexOf(quote);
+    const at = found === -1 ? end : i + found;
     let slashes = at - 1;
     while (slashes >= i && bytes[slashes] === backslash) slashes--;
     let odd = (at - 1 - slashes) % 2 === 1;

@@ -13,9 +13,14 @@ export function objects(value: unknown): JsonObject[] {
   return Array.isArray(value) ? value.map(object).filter((item) => item !== undefined) : [];
 }
 
+/** No answer has more of anything: one mistaken number would spoil a sum for good. */
+const most = 2 ** 32;
+
 /** A number of tokens, or of anything else that is counted. */
 export function count(value: unknown): number | undefined {
-  return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined;
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= most
+    ? (value as number)
+    : undefined;
 }
 
 /** The sum of what is known; undefined when nothing is. */
