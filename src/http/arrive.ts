@@ -42,7 +42,7 @@ export function arrive(
     return refuse(problem('method_not_allowed', { detail: 'A WebSocket handshake is a GET.' }));
   }
   if (upgrade && handshakeFault(headers, req.httpVersion)) {
-    return refuse(problem('bad_request', { detail: 'A WebSocket handshake needs a Host and has no body.' }));
+    return refuse(problem('bad_request', { detail: 'A WebSocket handshake is HTTP/1.1, has a Host and no body.' }));
   }
   if (method === 'TRACE') return refuse(problem('method_not_allowed', { detail: 'TRACE is not forwarded.' }));
   if (req.httpVersion !== '1.1' && req.httpVersion !== '1.0') {
@@ -103,7 +103,7 @@ export function arrive(
  * WebSocket frames to some and a body to others, so together they could smuggle.
  */
 function handshakeFault(headers: HeaderLines, version: string): boolean {
-  if (version === '1.1' && !headers.has('host')) return true;
+  if (version !== '1.1' || !headers.has('host')) return true;
   return headers.has('transfer-encoding') || /[^0]/.test(headers.get('content-length') ?? '');
 }
 

@@ -69,8 +69,7 @@ export class ProxyServer {
       requestTimeout: request_timeout,
       keepAliveTimeout: keepAliveMs,
       // Only WebSocket is upgraded; any other Upgrade is ignored, as RFC 9110 §7.8 allows, and served as plain HTTP.
-      shouldUpgradeCallback: (req: IncomingMessage) =>
-        req.httpVersion === '1.1' && req.headers.upgrade?.toLowerCase() === 'websocket',
+      shouldUpgradeCallback: (req: IncomingMessage) => req.headers.upgrade?.toLowerCase() === 'websocket',
       noDelay: true,
       // How exact the two timeouts are.
       connectionsCheckingInterval: Math.max(50, Math.min(5_000, ...timeouts.map((ms) => ms / 4))),

@@ -27,6 +27,9 @@ const harmless: readonly FaultKind[] = [
   'ws-refused',
 ];
 
+/** What has surely been read of an answer when its last byte has been sent, in bytes: all of one that is no larger. */
+const kernelBuffers = 64 * 1024;
+
 /** All that may happen. */
 export function allowedOutcomes(exchange: Exchange): ReadonlySet<Outcome> {
   const { script, attempts } = exchange;
@@ -58,6 +61,9 @@ function withUnsent({ client }: Exchange, allowed: Set<Outcome>): ReadonlySet<Ou
 function byFault({ script }: Exchange): readonly Outcome[] {
   const { fault } = script;
   const { kind } = fault;
+  // A reset overtakes what has not been read yet, which a large answer held back by its client may not be.
+  if (kind === 'close-idle' && fault.form % 2 > 0 && script.response.bytes > kernelBuffers)
+    return ['complete', 'cut', 'in-band'];
   if (harmless.includes(kind)) return ['complete'];
   if (kind === 'refused') return ['upstream_connect'];
   if (kind === 'hangup') return ['upstream_reset', 'upstream_connect'];
