@@ -58,9 +58,20 @@ function withUnsent({ client }: Exchange, allowed: Set<Outcome>): ReadonlySet<Ou
   return allowed;
 }
 
-function byFault({ script }: Exchange): readonly Outcome[] {
+/**
+ * A client of HTTP/1.0 has its connection closed behind its answer: while it still sends, the kernel resets it, which
+ * overtakes what it has not read of a large answer (RFC 9112 §9.6).
+ */
+export function resetBehindAnswer({ script, client }: Exchange): boolean {
+  const early = script.fault.kind === 'early-answer' || script.fault.kind === 'early-4xx';
+  return early && script.request.version === '1.0' && !client.sent && script.response.bytes > 32 * 1024;
+}
+
+function byFault(exchange: Exchange): readonly Outcome[] {
+  const { script } = exchange;
   const { fault } = script;
   const { kind } = fault;
+  if (resetBehindAnswer(exchange)) return ['complete', 'cut'];
   // A reset overtakes what has not been read yet, which a large answer held back by its client may not be.
   if (kind === 'close-idle' && fault.form % 2 > 0 && script.response.bytes > kernelBuffers)
     return ['complete', 'cut', 'in-band'];

@@ -1,5 +1,6 @@
 /** Whether every policy was told one end, of a kind that fits. */
 import type { Exchange, PolicyRecord } from './exchange.ts';
+import { resetBehindAnswer } from './expected.ts';
 import { answeringAttempt, type Outcome, whole } from './outcome.ts';
 
 /** See the module. */
@@ -45,6 +46,7 @@ function fits(exchange: Exchange, outcome: Outcome, kind: string): boolean {
     case 'cut':
     case 'in-band':
       if (client.leftAt !== undefined) return true;
+      if (kind === 'complete' && resetBehindAnswer(exchange)) return true;
       // A FIN between frames: the client sees what the upstream did, and no side has said that anything is missing.
       if (script.kind === 'websocket' && script.fault.kind === 'fin' && kind === 'complete') return true;
       return kind === 'upstream_abort' || (kind === 'failed' && cutByPolicy);
