@@ -88,6 +88,11 @@ export class ClientResponse {
     this.#res.setTimeout(this.#guard.stallMs);
   }
 
+  /** What has been ended and not been taken yet is watched too. */
+  #watchRest(): void {
+    if ((this.#res.socket?.writableLength ?? 0) > 0) this.#watch();
+  }
+
   /** The response is whole. */
   end(trailers: string[]): void {
     if (trailers.length > 0 && this.#res.chunkedEncoding) {
@@ -96,7 +101,7 @@ export class ClientResponse {
       this.#res.addTrailers(pairs);
     }
     this.#res.end();
-    if ((this.#res.socket?.writableLength ?? 0) > 0) this.#watch();
+    this.#watchRest();
   }
 
   /** Whether an error event can still be written: an open event stream, cut exactly between two events and before its end. */
@@ -107,7 +112,7 @@ export class ClientResponse {
   /** Ends an event stream with its dialect's error event and without its terminator. */
   endInBand(event: string): void {
     this.#res.end(event);
-    if ((this.#res.socket?.writableLength ?? 0) > 0) this.#watch();
+    this.#watchRest();
   }
 
   /** Destroys the connection, so that the response cannot look complete. */

@@ -141,7 +141,7 @@ export class HttpExchange extends Context implements AttemptOwner {
 
   attemptEnd(attempt: UpstreamAttempt, trailers: string[]): void {
     this.reading?.end(true);
-    this.observer.attemptEnded(attempt, this.status, undefined, this.reading);
+    this.observer.attemptEnded(attempt, this.status, undefined);
     this.#attempt = undefined;
     if (this.#drain !== undefined) {
       this.#drained();
@@ -154,7 +154,7 @@ export class HttpExchange extends Context implements AttemptOwner {
 
   attemptFailed(attempt: UpstreamAttempt, failure: Failure): void {
     this.endReading();
-    this.observer.attemptEnded(attempt, 0, failure.code, this.reading);
+    this.observer.attemptEnded(attempt, 0, failure.code);
     this.#attempt = undefined;
     if (this.#drain !== undefined) {
       this.truncated = 'body';
@@ -280,7 +280,7 @@ export class HttpExchange extends Context implements AttemptOwner {
     if (attempt === undefined || attempt.over) return;
     attempt.abort('the exchange has ended');
     this.endReading();
-    this.observer.attemptEnded(attempt, attempt.answered ? this.status : 0, reason, this.reading);
+    this.observer.attemptEnded(attempt, attempt.answered ? this.status : 0, reason);
   }
 
   /** While a policy waits, the body is read on: else Node would not notice that the client has left. */

@@ -1,4 +1,6 @@
 /** What a WebSocket handshake is made of: its attempt, and its headers in the form that node:http takes. */
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { RunningAttempt } from '../pipeline/run.ts';
 import type { AttemptHooks, UpstreamInfo } from '../policy.ts';
 import type { Upstream } from '../upstream/upstream.ts';
@@ -32,4 +34,13 @@ export function grouped(headers: HeaderList): Record<string, string | string[]> 
     fields[key] = lines.length === 1 ? (lines[0] ?? '') : [...lines];
   }
   return fields;
+}
+
+/** An HTTP response on the socket of a handshake that is not granted; it is closed after it. */
+export function respondOn(req: IncomingMessage, socket: Socket): ServerResponse {
+  const res = new ServerResponse(req);
+  res.shouldKeepAlive = false;
+  res.assignSocket(socket);
+  res.on('finish', () => socket.destroySoon());
+  return res;
 }

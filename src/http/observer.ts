@@ -9,7 +9,6 @@ import type { ConnectTimings } from '../upstream/connector.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Context } from './context.ts';
 import type { HeaderList } from './headers.ts';
-import type { Reading } from './reading.ts';
 
 /** Where an exchange stood: judged by policies, waiting for a connection, for the first byte, or streaming. */
 export type Phase = 'policy' | 'connect' | 'first_byte' | 'stream';
@@ -90,12 +89,7 @@ export interface ExchangeObserver {
   /** The head of its response has come. */
   attemptAnswered(attempt: ObservedAttempt, status: number): void;
   /** It has ended: with a status, or with a failure's code, or aborted by us. */
-  attemptEnded(
-    attempt: ObservedAttempt,
-    status: number,
-    error: ProblemCode | 'aborted' | undefined,
-    reading?: Reading,
-  ): void;
+  attemptEnded(attempt: ObservedAttempt, status: number, error: ProblemCode | 'aborted' | undefined): void;
   /** The client has been sent the head of a response that streams; it ends with the exchange. */
   streaming(): void;
   /** A sampled chunk took so long from the upstream's socket to the client's, in milliseconds. */

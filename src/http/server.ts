@@ -1,6 +1,6 @@
 /** The listeners of the data port. Whatever comes in (HTTP, Expect, upgrade, CONNECT, garbage) is answered here, by one pipeline. */
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Listener } from '../config/listen.ts';
@@ -12,6 +12,7 @@ import { ClientConnection, type Waiting } from './client-connection.ts';
 import { ClientResponse } from './client-response.ts';
 import type { Core } from './context.ts';
 import { HttpExchange } from './exchange.ts';
+import { respondOn } from './handshake.ts';
 import { listenOnAll } from './listen.ts';
 import { codeOfParserError, refuseRaw, resetSocket } from './refuse-raw.ts';
 import { renderReply } from './reply.ts';
@@ -177,11 +178,7 @@ export class ProxyServer {
         return;
       }
       socket.on('error', () => undefined);
-      const res = new ServerResponse(req);
-      res.shouldKeepAlive = false;
-      res.assignSocket(socket);
-      res.on('finish', () => socket.destroySoon());
-      this.#refuse(req, res, arrival, startedAt, trustsTrace);
+      this.#refuse(req, respondOn(req, socket), arrival, startedAt, trustsTrace);
     } catch (err) {
       this.#core.log.error({ err }, 'an upgrade failed inside Sluice');
       socket.destroy();

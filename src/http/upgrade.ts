@@ -4,7 +4,6 @@
  */
 
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Duplex, pipeline as pipe } from 'node:stream';
 import { type Problem, problem } from '../errors.ts';
@@ -17,7 +16,7 @@ import type { HandshakeConnection, Upstream } from '../upstream/upstream.ts';
 import { ClientResponse } from './client-response.ts';
 import { type Arrival, Context, type Core } from './context.ts';
 import { EarlyBytes } from './early-bytes.ts';
-import { grouped, HandshakeAttempt } from './handshake.ts';
+import { grouped, HandshakeAttempt, respondOn } from './handshake.ts';
 import { inboundHeaders } from './hygiene.ts';
 import { renderReply } from './reply.ts';
 import { watchSocket } from './socket-watch.ts';
@@ -85,11 +84,10 @@ export class UpgradeExchange extends Context implements Handshake {
 
   started(request: ClientRequest): void {
     this.#request = request;
-    const { first_byte, total } = this.routed.upstream.timeouts;
+    const { first_byte } = this.routed.upstream.timeouts;
     if (first_byte > 0)
       this.#after(first_byte, () => this.#timeout(new AttemptError('upstream_first_byte_timeout', 'no answer')));
-    if (total > 0)
-      this.#after(total, () => this.#timeout(new AttemptError('upstream_total_timeout', `open for ${total} ms`)));
+    this.#boundTotal();
     request.on('upgrade', (response, peer) => this.#switched(response, peer));
     // http-proxy-3 adds its own relay for a plain answer after this event; ours, which ends honestly, takes its place.
     process.nextTick(() => {
@@ -177,7 +175,7 @@ export class UpgradeExchange extends Context implements Handshake {
     this.phase = 'stream';
     this.ttfbMs = performance.now() - this.startedAt;
     this.#watch();
-    const res = this.#respond();
+    const res = respondOn(this.req, this.#socket);
     res.once('finish', () => {
       if (!this.over) this.#ending = 'complete';
     });
@@ -202,16 +200,7 @@ export class UpgradeExchange extends Context implements Handshake {
     this.runResponseStart({ status: rendered.status, fromUpstream: false, headers: rendered.headers });
     this.status = rendered.status;
     this.bytesOut = rendered.body.length;
-    new ClientResponse(this.#respond()).reply(rendered, this.id);
-  }
-
-  /** An HTTP response on the handshake's socket, which is closed after it. */
-  #respond(): ServerResponse {
-    const res = new ServerResponse(this.req);
-    res.shouldKeepAlive = false;
-    res.assignSocket(this.#socket);
-    res.on('finish', () => this.#socket.destroySoon());
-    return res;
+    new ClientResponse(respondOn(this.req, this.#socket)).reply(rendered, this.id);
   }
 
   #closed(): void {
@@ -258,9 +247,8 @@ export class UpgradeExchange extends Context implements Handshake {
 
   /** What is open is bounded: in all, while neither side sends, and while the client does not take what is sent. */
   #watch(): void {
-    const { idle, total } = this.routed.upstream.timeouts;
-    if (total > 0)
-      this.#after(total, () => this.#timeout(new AttemptError('upstream_total_timeout', `open for ${total} ms`)));
+    const { idle } = this.routed.upstream.timeouts;
+    this.#boundTotal();
     const timer = watchSocket(this.#socket, {
       idleMs: idle,
       stallMs: this.pipeline.config.server.client_stall,
@@ -277,6 +265,12 @@ export class UpgradeExchange extends Context implements Handshake {
     this.#ending = 'client_abort';
     this.#peer?.destroy();
     this.#socket.destroy();
+  }
+
+  #boundTotal(): void {
+    const { total } = this.routed.upstream.timeouts;
+    if (total > 0)
+      this.#after(total, () => this.#timeout(new AttemptError('upstream_total_timeout', `open for ${total} ms`)));
   }
 
   #after(milliseconds: number, action: () => void): void {
