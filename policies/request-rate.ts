@@ -2,22 +2,17 @@
 import Type from 'typebox';
 import { Duration, OneOf, OneOrMany } from '../src/config/types.ts';
 import { RateLimitFields } from '../src/limits/headers.ts';
-import { BadKeyPart, compileKey } from '../src/limits/key.ts';
-import {
-  type Claim,
-  ConfigError,
-  definePolicy,
-  type ExchangeHooks,
-  type Problem,
-  type ResponseHead,
-  type Verdict,
-  type Window,
-} from '../src/policy.ts';
+import { BadKeyPart, compileKey, compileKeyName, type KeyOptions } from '../src/limits/key.ts';
+import { MAX_SLOTS } from '../src/limits/store.ts';
+import { type Claim, ConfigError, definePolicy, type Problem, type Verdict, type Window } from '../src/policy.ts';
 
 const schema = Type.Object(
   {
     limit: Type.Integer({ minimum: 1, maximum: 1e9, description: 'Most requests in any window of `per`.' }),
-    per: Duration({ description: 'Length of the window, e.g. 1m. It slides in steps of a twentieth.' }),
+    per: Duration({ description: 'Length of the window, e.g. 1m.' }),
+    granularity: Type.Optional(
+      Duration({ description: 'Step in which the window slides, a hundredth of `per` at least; default a twentieth.' }),
+    ),
     key: Type.Unsafe<string | string[]>({
       ...OneOrMany(
         { type: 'string', minLength: 1 },
@@ -36,23 +31,15 @@ const schema = Type.Object(
       default: 64,
       description: 'IPv6 addresses that share so many bits are one client.',
     }),
+    on_store_error: OneOf(['local', 'allow', 'deny'], {
+      default: 'local',
+      description:
+        'While Redis does not work: each replica counts its share by itself, or requests pass, or they are refused.',
+    }),
     headers: Type.Boolean({ default: true, description: 'Tell clients in RateLimit and RateLimit-Policy.' }),
   },
   { additionalProperties: false },
 );
-
-/** Tells the client what is left. */
-class TellLimit implements ExchangeHooks {
-  readonly #fields: RateLimitFields;
-  readonly #verdict: Verdict;
-  constructor(fields: RateLimitFields, verdict: Verdict) {
-    this.#fields = fields;
-    this.#verdict = verdict;
-  }
-  responseStart(head: ResponseHead): void {
-    this.#fields.append(head.headers, this.#verdict);
-  }
-}
 
 /** The policy. */
 export const requestRate = definePolicy({
@@ -60,16 +47,26 @@ export const requestRate = definePolicy({
   summary: 'At most so many requests in any window of time, shared by all replicas through Redis.',
   schema,
   setup(env) {
-    const { limit, per, key, missing, ipv6_prefix: ipv6Prefix, headers } = env.config;
+    const { limit, per, granularity, key, missing, ipv6_prefix: ipv6Prefix, headers } = env.config;
     if (per < 1) throw new ConfigError('must be longer than 0, e.g. 1m', '/per');
-    const window: Window = { id: env.id, limit, perMs: per };
-    const fields = new RateLimitFields(window);
+    if (granularity !== undefined && (granularity < 1 || granularity > per || granularity * MAX_SLOTS < per)) {
+      throw new ConfigError(`must be between \`per\` and a ${MAX_SLOTS}th of it`, '/granularity');
+    }
+    const window: Window = {
+      id: env.id,
+      limit,
+      perMs: per,
+      ...(granularity === undefined ? {} : { slotMs: granularity }),
+      onStoreError: env.config.on_store_error,
+    };
     const parts = typeof key === 'string' ? [key] : key;
+    const options: KeyOptions = { parts, missing, ipv6Prefix, podName: env.podName };
     const keyOf = compile();
+    const keyNamed = compileKeyName(options);
 
     function compile() {
       try {
-        return compileKey({ parts, missing, ipv6Prefix, podName: env.podName });
+        return compileKey(options);
       } catch (error) {
         if (!(error instanceof BadKeyPart)) throw error;
         throw new ConfigError(error.message, typeof key === 'string' ? '/key' : `/key/${error.index}`);
@@ -81,24 +78,38 @@ export const requestRate = definePolicy({
     }
 
     function refuse(verdict: Verdict): Problem {
-      const wait = Math.ceil(verdict.retryAfterMs / 1000);
+      const { retryAfterMs } = verdict;
+      if (verdict.unchecked === true) {
+        const detail = `The limit "${env.id}" cannot be checked at present, and is configured to refuse then.`;
+        return env.problem('limits_unavailable', { detail, retryAfterMs });
+      }
+      const wait = Math.ceil(retryAfterMs / 1000);
       return env.problem('rate_limited', {
         detail: `The limit "${env.id}" of ${limit} ${limit === 1 ? 'request' : 'requests'} in ${per / 1000} s is used up. Try again in ${wait} s.`,
-        retryAfterMs: verdict.retryAfterMs,
-        ...(headers ? { headers: fields.record(verdict) } : {}),
+        retryAfterMs,
       });
     }
 
     return {
       limit: {
+        ...(headers ? { fields: new RateLimitFields(window) } : {}),
         claim(ctx) {
           const found = keyOf(ctx);
           return found instanceof Promise ? found.then(claim) : claim(found);
         },
         decide(_, verdict) {
-          if (!verdict.allowed) return refuse(verdict);
-          return headers ? new TellLimit(fields, verdict) : undefined;
+          return verdict.allowed ? undefined : refuse(verdict);
         },
+      },
+      async inspect(text) {
+        const named = keyNamed(text);
+        if (named === undefined) return undefined;
+        const { used, remaining, resetMs } = await env.limits.usage(window, named);
+        return { key: named, limit, used, remaining, reset_ms: resetMs };
+      },
+      reset(text) {
+        const named = keyNamed(text);
+        return named !== undefined && env.limits.reset(window, named);
       },
     };
   },

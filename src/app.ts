@@ -9,12 +9,20 @@ import { parseListen, parseListeners } from './config/listen.ts';
 import type { Loaded } from './config/load.ts';
 import { type ConfigProblem, formatProblems } from './config/problems.ts';
 import type { Config } from './config/schema.ts';
-import { type AppOptions, build, ConfigProblems, load, tracingOf, warnOfRestart, warnOfUnused } from './configured.ts';
+import {
+  type AppOptions,
+  build,
+  ConfigProblems,
+  createLimits,
+  load,
+  tracingOf,
+  warnOfRestart,
+  warnOfUnused,
+} from './configured.ts';
 import type { Core } from './http/context.ts';
 import { HeldBytes } from './http/held-bytes.ts';
 import type { Observer } from './http/observer.ts';
 import { ProxyServer } from './http/server.ts';
-import { createLimitStore } from './limits/create.ts';
 import type { ManagedLimitStore } from './limits/store.ts';
 import type { Pipeline } from './pipeline/build.ts';
 import { LivePipeline } from './pipeline/live.ts';
@@ -110,11 +118,9 @@ class SluiceApp implements App {
   async prepare(): Promise<void> {
     const { config } = this.#loaded;
     try {
-      this.#limits = await createLimitStore({
-        redisUrl: config.redis.url,
-        log: this.log,
-        onCommand: (seconds) => this.#metrics.redisCommand.observe(seconds),
-      });
+      this.#limits = await createLimits(this.#loaded, this.#options, this.log, (s) =>
+        this.#metrics.redisCommand.observe(s),
+      );
       this.tracing = await createTracing({ ...tracingOf(config), version }, this.log);
       warnOfUnused(config, this.#options.env ?? process.env, this.log);
       // Without traces or without Redis nobody listens to its commands.
@@ -146,6 +152,7 @@ class SluiceApp implements App {
         started: () => this.#state !== 'starting',
         generation: () => this.#live?.current.generation ?? 0,
         checks: () => this.#checks(),
+        limits: () => ({ policies: this.#live?.current.counting ?? [], store: this.limits.state() }),
         effectiveConfig: () =>
           effectiveConfig(this.#loaded.config, {
             references: this.#loaded.references,

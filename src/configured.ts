@@ -2,10 +2,13 @@
 import { type Loaded, loadConfig, loadConfigText } from './config/load.ts';
 import { type ConfigProblem, formatProblems, problemAt } from './config/problems.ts';
 import type { Config } from './config/schema.ts';
-import { createLimitStore } from './limits/create.ts';
+import { createLimitStore, type StoreLog } from './limits/create.ts';
+import type { ManagedLimitStore } from './limits/store.ts';
 import { BuildError, buildPipeline, type Pipeline } from './pipeline/build.ts';
 import type { Policy, PolicyLogger } from './policy.ts';
+import { secretOf } from './resources/secrets.ts';
 import { Shared } from './resources/shared.ts';
+import { readTls } from './resources/tls-files.ts';
 import type { LineSink } from './telemetry/log-destination.ts';
 import type { TracingOptions } from './telemetry/tracing.ts';
 import type { Upstream } from './upstream/upstream.ts';
@@ -79,6 +82,25 @@ export async function build(
       error.faults.map(({ pointer, message }) => problemAt(loaded.locate(pointer), pointer, message)),
     );
   }
+}
+
+/** The store of an app's limits. Throws {@link ConfigProblems} for files that cannot be read. */
+export async function createLimits(
+  { config, locate }: Loaded,
+  { env = process.env }: AppOptions,
+  log: StoreLog,
+  onCommand: (seconds: number) => void,
+): Promise<ManagedLimitStore> {
+  const { url, tls, sentinel_password: password, replicas } = config.redis;
+  let files: ReturnType<typeof readTls>;
+  try {
+    files = readTls(tls);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    throw new ConfigProblems([problemAt(locate('/redis/tls'), '/redis/tls', `a file cannot be read: ${code}`)]);
+  }
+  const sentinelPassword = password === undefined ? undefined : secretOf(password, env).value();
+  return createLimitStore({ redis: { url, tls: files, sentinelPassword }, replicas, log, onCommand });
 }
 
 /** What of a configuration makes tracing. */

@@ -35,6 +35,7 @@ export const catalogue = {
   policy_fault: { status: 500, title: 'A policy failed', source: 'internal' },
   internal_error: { status: 500, title: 'Sluice failed', source: 'internal' },
   key_missing: { status: 503, title: 'The provider key is not configured', source: 'internal' },
+  limits_unavailable: { status: 503, title: 'The limits cannot be checked', source: 'internal' },
   shutting_down: { status: 503, title: 'Sluice is shutting down', source: 'internal' },
   overloaded: { status: 503, title: 'Sluice is overloaded', source: 'internal' },
   upstream_busy: { status: 503, title: 'The upstream connection pool and its queue are full', source: 'internal' },

@@ -13,11 +13,13 @@
  */
 import type { Static, TSchema } from 'typebox';
 import type { Failure, Problem, ProblemCode, ProblemOptions } from './errors.ts';
+import type { RateLimitFields } from './limits/headers.ts';
 import type { Claim, LimitStore, Verdict } from './limits/store.ts';
 
 export type { Failure, Problem, ProblemCode, ProblemOptions } from './errors.ts';
 export { compileCidrs } from './http/client-address.ts';
-export type { Claim, LimitStore, Verdict, Window } from './limits/store.ts';
+export type { RateLimitFields } from './limits/headers.ts';
+export type { Claim, LimitStore, OnStoreError, Verdict, Window } from './limits/store.ts';
 
 /** A policy: its name in `proxy.yaml`, one line for the catalogue, the schema of its `with`, and how to set it up. */
 export interface Policy<Schema extends TSchema = TSchema> {
@@ -92,14 +94,33 @@ export interface PolicyInstance {
   limit?: LimitHooks;
   /** Runs for each try once its upstream is chosen. The only place where credentials are set, on `attempt.headers`. */
   attempt?(ctx: RequestContext, attempt: Attempt): MaybePromise<Reply | AttemptHooks | void>;
+  /** For `GET /limits` of the admin port: what a key has used; undefined when it can be none of this policy's. */
+  inspect?(key: string): MaybePromise<LimitUsage | undefined>;
+  /** For `DELETE /limits`: forgets what a key has used; true when there was something. */
+  reset?(key: string): MaybePromise<boolean>;
   /** Called once, after the last exchange that uses this instance has ended. */
   close?(): void | Promise<void>;
+}
+
+/** What a key has used of one limit. */
+export interface LimitUsage {
+  /** The key under which it is counted, in full. */
+  readonly key: string;
+  readonly limit: number;
+  readonly used: number;
+  readonly remaining: number;
+  /** Milliseconds until `remaining` grows; 0 when nothing is used. Left out where time changes nothing. */
+  readonly reset_ms?: number;
+  /** Requests that wait. Left out where none can. */
+  readonly waiting?: number;
 }
 
 /** A limit policy's two steps around the store's one round trip. */
 export interface LimitHooks {
   /** What this request takes; nothing (undefined) to stay out; a Reply to refuse outright. */
   claim(ctx: RequestContext): MaybePromise<Claim | Reply | undefined>;
+  /** What clients are told of the limit in `RateLimit-Policy` and, when it is the nearest one, in `RateLimit`. */
+  readonly fields?: RateLimitFields;
   /** Told what became of the claim. Must return a Reply when `verdict.allowed` is false, else hooks or nothing. */
   decide(ctx: RequestContext, verdict: Verdict): Reply | ExchangeHooks | undefined;
 }

@@ -1,7 +1,9 @@
 /** What the admin server answers. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { StoreState } from '../limits/store.ts';
 import type { Log } from '../telemetry/log.ts';
 import { scrub } from '../telemetry/redact.ts';
+import { answerLimits, type CountingPolicy } from './limits.ts';
 
 /** One check of `/health`: `ok`, `degraded` and `off` are the usual states. */
 export interface CheckState {
@@ -24,6 +26,8 @@ export interface AdminState {
   checks(): Readonly<Record<string, CheckState>>;
   /** The configuration in effect, redacted. */
   effectiveConfig(): unknown;
+  /** Policies that count, and the state of the store in which they do. */
+  limits(): { readonly policies: readonly CountingPolicy[]; readonly store: StoreState };
 }
 
 /** What `/metrics` needs of the metrics. */
@@ -39,7 +43,7 @@ interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-type Endpoint = () => Answer | Promise<Answer>;
+type Endpoint = (method: string, query: string) => Answer | Promise<Answer>;
 
 /** Answers one request; resolves when the answer has been handed over. */
 export function createResponder(
@@ -59,20 +63,23 @@ export function createResponder(
     ['/health/ready', readiness],
     ['/metrics', async () => ({ status: 200, type: metrics.contentType, body: await metrics.render() })],
     ['/config', () => config(state)],
+    ['/limits', (method, query) => limits(state, method, query)],
   ]);
   const paths = [...endpoints.keys()];
 
   const answer = async (method: string | undefined, url: string): Promise<Answer> => {
-    const endpoint = endpoints.get(pathOf(url));
+    const { path, query } = splitUrl(url);
+    const endpoint = endpoints.get(path);
     if (endpoint === undefined) {
       return json(404, { status: 'not_found', detail: 'There is no such endpoint.', endpoints: paths });
     }
-    if (method !== 'GET' && method !== 'HEAD') {
-      const refusal = json(405, { status: 'method_not_allowed', detail: 'Use GET or HEAD.' });
-      return { ...refusal, headers: { allow: 'GET, HEAD' } };
+    const methods = path === '/limits' ? ['GET', 'HEAD', 'DELETE'] : ['GET', 'HEAD'];
+    if (method === undefined || !methods.includes(method)) {
+      const allow = methods.join(', ');
+      return { ...json(405, { status: 'method_not_allowed', detail: `Use ${allow}.` }), headers: { allow } };
     }
     try {
-      return await endpoint();
+      return await endpoint(method, query);
     } catch (error) {
       log.once('error', { err: error }, 'an admin endpoint failed');
       return json(500, { status: 'error', detail: 'The endpoint failed; the log says why.' });
@@ -114,6 +121,12 @@ function config(state: AdminState): Answer {
   return toAnswer(200, JSON.stringify(state.effectiveConfig(), redact, 2) ?? 'null');
 }
 
+async function limits(state: AdminState, method: string, query: string): Promise<Answer> {
+  const { policies, store } = state.limits();
+  const { status, content } = await answerLimits(method, new URLSearchParams(query), policies, store);
+  return json(status, content);
+}
+
 function json(status: number, content: object): Answer {
   return toAnswer(status, JSON.stringify(content));
 }
@@ -122,11 +135,11 @@ function toAnswer(status: number, text: string): Answer {
   return { status, type: 'application/json; charset=utf-8', body: `${text}\n` };
 }
 
-/** The path without its query, also of a request in absolute form (RFC 9112 §3.2.2). */
-function pathOf(url: string): string {
-  const path = url.replace(/^https?:\/\/[^/?#]*/i, '');
-  const end = path.search(/[?#]/);
-  return end < 0 ? path : path.slice(0, end);
+/** Path and query, also of a request in absolute form (RFC 9112 §3.2.2). */
+function splitUrl(url: string): { path: string; query: string } {
+  const [target = ''] = url.replace(/^https?:\/\/[^/?#]*/i, '').split('#');
+  const mark = target.indexOf('?');
+  return mark < 0 ? { path: target, query: '' } : { path: target.slice(0, mark), query: target.slice(mark + 1) };
 }
 
 function hasBody(request: IncomingMessage): boolean {

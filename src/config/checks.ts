@@ -31,7 +31,7 @@ export function runChecks(data: unknown, tree: ConfigNode, report: Report): void
   for (const check of checks) check({ data: schemaPart(data), tree, say });
 }
 
-const checks: readonly Check[] = [checkReferences, checkRoutePaths, checkListeners, checkUpstreamAddresses];
+const checks: readonly Check[] = [checkReferences, checkRoutePaths, checkListeners, checkUpstreamAddresses, checkRedis];
 
 /** A path without slashes at its end: `/a` and `/a/` are one route. */
 export function plainPath(path: string): string {
@@ -127,6 +127,13 @@ function checkUpstreamAddresses({ data, say }: Subject): void {
       `leads to an address that is not public (${reason}); set \`allow_private: true\` in this upstream if that is meant`,
     );
   }
+}
+
+/** Certificates for a connection without TLS would give a false sense of safety. */
+function checkRedis({ data, say }: Subject): void {
+  const { url, tls } = schemaPart(data.redis);
+  if (tls === undefined || typeof url !== 'string' || url === '' || /^rediss/i.test(url)) return;
+  say('/redis/tls', 'needs a URL that begins with rediss: this one speaks without TLS');
 }
 
 /** Why a host is forbidden, by its name or as the IP literal that WHATWG URLs make of every spelling of one. */

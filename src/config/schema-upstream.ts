@@ -39,13 +39,14 @@ const Pool = Type.Object(
   { ...closed, default: {} },
 );
 
-const Tls = Type.Object(
+/** `tls` of what is connected to. */
+export const Tls = Type.Object(
   {
     ca: Type.Optional(FileRef),
     cert: Type.Optional(FileRef),
     key: Type.Optional(FileRef),
   },
-  { ...closed, description: 'A private CA, and a client certificate where the upstream asks for one (PEM).' },
+  { ...closed, description: 'A private CA, and a client certificate where one is asked for (PEM).' },
 );
 
 /** One entry of `upstreams`. */

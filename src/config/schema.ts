@@ -1,8 +1,9 @@
 /** The schema of `proxy.yaml`: its types, its defaults and what editors and the README are told. */
 import Type from 'typebox';
+import { REDIS_SCHEMES } from '../resources/redis-url.ts';
 import { Listen, Server } from './schema-server.ts';
-import { Upstream } from './schema-upstream.ts';
-import { Cidr, Duration, OneOf, OneOrMany, Percent, Url } from './types.ts';
+import { Tls, Upstream } from './schema-upstream.ts';
+import { Cidr, Duration, OneOf, OneOrMany, Percent, SecretSource, Url } from './types.ts';
 
 export { Dialects } from './schema-upstream.ts';
 
@@ -157,9 +158,21 @@ export const ConfigSchema = Type.Object(
     redis: Type.Object(
       {
         url: Url(
-          { schemes: ['redis', 'rediss'], empty: true, credentials: true, rest: 'query' },
-          { default: '', description: 'redis:// or rediss:// URL; empty: limits are per process.' },
+          { schemes: REDIS_SCHEMES, lists: true, empty: true, credentials: true, rest: 'query' },
+          {
+            default: '',
+            description:
+              'redis:// URL, rediss:// for TLS, redis+sentinel://host,host/name, redis+cluster://host,host; empty: limits are per process.',
+          },
         ),
+        tls: Type.Optional(Tls),
+        sentinel_password: Type.Optional(SecretSource),
+        replicas: Type.Integer({
+          minimum: 1,
+          maximum: 100_000,
+          default: 1,
+          description: 'Replicas that share the limits; while Redis does not work each admits its share of them.',
+        }),
       },
       { ...closed, default: {} },
     ),

@@ -4,6 +4,8 @@
 export interface UrlRule {
   /** Allowed schemes, e.g. `https`. */
   readonly schemes: readonly string[];
+  /** Whether several hosts may stand in it, with commas between them. */
+  readonly lists?: boolean;
   /** Whether an empty text is allowed, which means: none. */
   readonly empty?: boolean;
   /** Whether user and password may stand in it. */
@@ -19,7 +21,7 @@ export const upstreamRule: UrlRule = { schemes: ['http', 'https'], rest: 'path',
 
 /** `an http:// or https:// URL`. */
 export function describeUrl({ schemes, empty }: UrlRule): string {
-  const names = schemes.map((scheme) => `${scheme}://`).join(' or ');
+  const names = schemes.map((scheme) => `${scheme}://`).join(schemes.length > 2 ? ', ' : ' or ');
   return `${names.startsWith('http') ? 'an' : 'a'} ${names} URL${empty === true ? ' or empty' : ''}`;
 }
 
@@ -31,9 +33,11 @@ export function urlFault(text: string, rule: UrlRule): string | undefined {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\/(?=[^/])/i.exec(text)?.[1]?.toLowerCase();
   if (scheme === undefined) return 'it needs a scheme and a host';
   if (!rule.schemes.includes(scheme)) return 'its scheme is another one';
-  const url = URL.parse(text);
-  if (url === null || url.hostname === '') return 'its host or port is not valid';
-  if (url.port === '0') return 'its port is 0';
+  // Each host of a list makes a URL of its own; what else is asked is the same for all of them.
+  const urls = rule.lists === true ? split(text) : [URL.parse(text)];
+  if (urls.some((one) => one === null || one.hostname === '')) return 'its host or port is not valid';
+  if (urls.some((one) => one?.port === '0')) return 'its port is 0';
+  const url = urls[0] as URL;
   if (rule.credentials !== true && (url.username !== '' || url.password !== '')) {
     return 'it holds a user name or password, which belong elsewhere';
   }
@@ -41,6 +45,13 @@ export function urlFault(text: string, rule: UrlRule): string | undefined {
   if (rule.rest !== 'query' && text.includes('?')) return 'it has a query (?…)';
   if (rule.rest === undefined && url.pathname !== '/' && url.pathname !== '') return 'it has a path';
   return undefined;
+}
+
+/** One URL for each host of a list. */
+function split(text: string): (URL | null)[] {
+  const [, before = '', hosts = '', rest = ''] =
+    /^([a-z][a-z0-9+.-]*:\/\/(?:[^/?#]*@)?)([^/?#]*)(.*)$/i.exec(text) ?? [];
+  return hosts.split(',').map((host) => URL.parse(before + host + rest));
 }
 
 /** One spelling of an upstream's URL: as WHATWG URLs spell it, without a slash at the end. */

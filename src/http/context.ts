@@ -69,6 +69,7 @@ export abstract class Context implements Subject {
   readonly observer: ExchangeObserver;
   identity: string | undefined = undefined;
   tags: ReadonlySet<string> = noTags;
+  told: Subject['told'] = undefined;
   phase: Phase = 'policy';
 
   protected readonly core: Core;

@@ -1,8 +1,9 @@
 /** Makes the store of an app: Redis when there is a URL, else memory. */
-import { createRedis } from '../resources/redis.ts';
+import { createRedis, type RedisSettings } from '../resources/redis.ts';
+import { Fallback } from './fallback.ts';
 import { MemoryStore } from './memory-store.ts';
 import { RedisStore } from './redis-store.ts';
-import type { LimitStore, ManagedLimitStore, StoreState } from './store.ts';
+import type { LimitStore, ManagedLimitStore, StoreState, Window } from './store.ts';
 
 /** Where changes of state are told, e.g. a pino logger. */
 export interface StoreLog {
@@ -12,8 +13,10 @@ export interface StoreLog {
 
 /** Options of {@link createLimitStore}. */
 export interface LimitStoreOptions {
-  /** `redis://` or `rediss://` URL; empty or undefined: limits are per process. */
-  readonly redisUrl?: string | undefined;
+  /** Where Redis is; an empty URL or undefined: limits are per process. */
+  readonly redis?: RedisSettings | undefined;
+  /** Replicas that share the limits: while Redis does not work each admits its share. Default 1. */
+  readonly replicas?: number | undefined;
   readonly log?: StoreLog | undefined;
   /** Most keys remembered in this process; see `MemoryStoreOptions`. */
   readonly maxKeys?: number | undefined;
@@ -32,10 +35,10 @@ const START_PATIENCE_MS = 1000;
  */
 export async function createLimitStore(options: LimitStoreOptions = {}): Promise<ManagedLimitStore> {
   const local = new MemoryStore({ maxKeys: options.maxKeys });
-  if (options.redisUrl === undefined || options.redisUrl === '') return local;
+  if (options.redis === undefined || options.redis.url === '') return local;
   const known = Promise.withResolvers<void>();
   let store: RedisStore | undefined;
-  const redis = await createRedis(options.redisUrl, {
+  const redis = await createRedis(options.redis, {
     onState(state, reason) {
       if (state === 'ready') store?.connected();
       else if (state === 'down') store?.disconnected(reason ?? 'the connection was lost');
@@ -43,7 +46,7 @@ export async function createLimitStore(options: LimitStoreOptions = {}): Promise
   });
   store = new RedisStore({
     client: redis.client,
-    local,
+    local: new Fallback(local, options.replicas),
     timeoutMs: options.timeoutMs,
     onCommand: options.onCommand,
     onChange(state, reason) {
@@ -80,6 +83,14 @@ class OwningStore implements ManagedLimitStore {
 
   take(claims: Parameters<LimitStore['take']>[0]): ReturnType<LimitStore['take']> {
     return this.#store.take(claims);
+  }
+
+  usage(window: Window, key: string): ReturnType<LimitStore['usage']> {
+    return this.#store.usage(window, key);
+  }
+
+  reset(window: Window, key: string): ReturnType<LimitStore['reset']> {
+    return this.#store.reset(window, key);
   }
 
   state(): StoreState {

@@ -1,5 +1,5 @@
 /** The header fields that tell clients about limits (IETF draft-ietf-httpapi-ratelimit-headers-10). */
-import type { HeaderEditor } from '../policy.ts';
+import type { ExchangeHooks, ResponseHead } from '../policy.ts';
 import type { Verdict, Window } from './store.ts';
 
 /** Field that tells what the limit is. */
@@ -24,17 +24,37 @@ export class RateLimitFields {
     const t = Number.isFinite(waitMs) ? `;t=${seconds(waitMs)}` : '';
     return `${this.#name};r=${verdict.remaining}${t}`;
   }
+}
 
-  /** Adds the items to a response; those of other limits stay, as both fields are lists. */
-  append(headers: HeaderEditor, verdict: Verdict): void {
-    headers.append(POLICY_FIELD, this.policy);
-    headers.append(LIMIT_FIELD, this.limit(verdict));
+/** The limits of one exchange: the client is told all of them, and of the nearest one how much is left. */
+export class ToldLimits implements ExchangeHooks {
+  #policies: string;
+  #fields: RateLimitFields;
+  #verdict: Verdict;
+
+  constructor(fields: RateLimitFields, verdict: Verdict) {
+    this.#policies = fields.policy;
+    this.#fields = fields;
+    this.#verdict = verdict;
   }
 
-  /** The fields of a refusal. */
-  record(verdict: Verdict): Record<string, string> {
-    return { [POLICY_FIELD]: this.policy, [LIMIT_FIELD]: this.limit(verdict) };
+  add(fields: RateLimitFields, verdict: Verdict): void {
+    this.#policies += `, ${fields.policy}`;
+    if (!isNearer(verdict, this.#verdict)) return;
+    this.#fields = fields;
+    this.#verdict = verdict;
   }
+
+  responseStart({ headers }: ResponseHead): void {
+    headers.append(POLICY_FIELD, this.#policies);
+    headers.append(LIMIT_FIELD, this.#fields.limit(this.#verdict));
+  }
+}
+
+/** Of two that refuse, the one that does so for longer; else the one with less left. */
+function isNearer(a: Verdict, b: Verdict): boolean {
+  if (a.retryAfterMs !== b.retryAfterMs) return a.retryAfterMs > b.retryAfterMs;
+  return a.remaining !== b.remaining ? a.remaining < b.remaining : a.resetMs > b.resetMs;
 }
 
 /** Whole seconds, rounded up, so that nobody comes too early. */

@@ -89,6 +89,34 @@ function compilePart(name: string, index: number, options: KeyOptions): Part {
   return (ctx) => named(`header:${header}`, ctx.in.headers.get(header), secret);
 }
 
+/**
+ * For people who ask what somebody has used: the key that a text means, which is the key itself or the values of its
+ * parts with `|` between them (an address, an identity, the value of the header). Undefined when it can be none.
+ */
+export function compileKeyName(options: KeyOptions): (text: string) => string | undefined {
+  const { parts } = options;
+  return (text) => {
+    const values = parts.length === 1 ? [text] : text.split('|');
+    if (values.length !== parts.length) return undefined;
+    const named = parts.map((part, i) => partNamed(part.toLowerCase(), values[i] ?? '', options));
+    return named.includes(undefined) ? undefined : named.join('|');
+  };
+}
+
+function partNamed(part: string, value: string, options: KeyOptions): string | undefined {
+  const kind = part === 'client_ip' ? 'ip' : part;
+  // What stands in a key already, the stand-in of an absent part included.
+  if ([':', '#', '?', '?ip:'].some((end) => value.startsWith(kind + end)) || value === `${part}?`) return value;
+  if (part === 'global') return value === part ? part : undefined;
+  if (part === 'client_ip') return ipaddr.isValid(value) ? clientKey(value, options) : undefined;
+  const key = part.startsWith('header:') ? named(part, value, isSecret(part)) : named(part, value, false);
+  return key === undefined ? undefined : escapeSeparator(key);
+}
+
+function isSecret(part: string): boolean {
+  return SECRET.test(part.slice('header:'.length));
+}
+
 /** `kind:value`, or `kind#hash` where the value is long or secret: the two can never be equal. */
 function named(kind: string, value: string | undefined, secret: boolean): string | undefined {
   if (value === undefined || value === '') return undefined;

@@ -1,5 +1,13 @@
 /** Limits of one process: synchronous, bounded, without a timer. */
-import { type Claim, checkClaims, type ManagedLimitStore, type StoreState, type Verdict } from './store.ts';
+import {
+  type Claim,
+  checkClaims,
+  type ManagedLimitStore,
+  type StoreState,
+  type Usage,
+  type Verdict,
+  type Window,
+} from './store.ts';
 import { SlottedWindow } from './window.ts';
 
 /** One key of one limit, linked into the list of all of them, the most recently used first. */
@@ -90,6 +98,26 @@ export class MemoryStore implements ManagedLimitStore {
     return verdicts;
   }
 
+  usage(window: Window, key: string): Usage {
+    const now = Math.floor(this.#clock());
+    const entry = this.#limits.get(window.id)?.get(key);
+    if (entry === undefined || !entry.fits(window)) return { used: 0, remaining: window.limit, resetMs: 0 };
+    entry.expire(now);
+    return {
+      used: entry.used,
+      remaining: Math.max(0, window.limit - entry.used),
+      resetMs: entry.resetMs(now),
+    };
+  }
+
+  reset(window: Window, key: string): boolean {
+    const entry = this.#limits.get(window.id)?.get(key);
+    if (entry === undefined) return false;
+    const used = !entry.expired(Math.floor(this.#clock()));
+    this.#drop(entry);
+    return used;
+  }
+
   /** Finds every claim's entry and by how much it would exceed its limit; true when none would. */
   #evaluate(claims: readonly Claim[], now: number): boolean {
     let granted = true;
@@ -107,12 +135,13 @@ export class MemoryStore implements ManagedLimitStore {
   }
 
   #entry(claim: Claim, now: number): Entry {
-    const { id, perMs } = claim.window;
+    const { window } = claim;
+    const { id } = window;
     let home = this.#limits.get(id);
     const known = home?.get(claim.key);
     if (known !== undefined) {
       // A reload may have changed `per`; what was counted in slots of another length cannot be kept.
-      if (known.perMs !== perMs) known.reset(perMs);
+      if (!known.fits(window)) known.reset(window);
       else known.expire(now);
       if (known !== this.#newest) {
         this.#unlink(known);
@@ -121,7 +150,7 @@ export class MemoryStore implements ManagedLimitStore {
       return known;
     }
     // Making room may drop the last key of this very limit, and with it the map: look again.
-    const entry = this.#room(now, perMs);
+    const entry = this.#room(now, window);
     home = this.#limits.get(id);
     if (home === undefined) {
       home = new Map();
@@ -137,7 +166,7 @@ export class MemoryStore implements ManagedLimitStore {
   }
 
   /** An entry for a new key: an old one that has expired or must go, else a fresh one. */
-  #room(now: number, perMs: number): Entry {
+  #room(now: number, window: Window): Entry {
     let reusable: Entry | undefined;
     // Two for one: so the keys of a burst that is over leave as new ones come, without a timer.
     for (let i = 0; i < 2; i++) {
@@ -147,8 +176,8 @@ export class MemoryStore implements ManagedLimitStore {
       this.#drop(last);
       reusable = last;
     }
-    if (reusable === undefined) return new Entry(perMs);
-    reusable.reset(perMs);
+    if (reusable === undefined) return new Entry(window);
+    reusable.reset(window);
     return reusable;
   }
 

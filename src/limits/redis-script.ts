@@ -6,12 +6,12 @@
  * refused request is not written.
  *
  * KEYS: one for each claim. ARGV: a number that comes back first in the reply (a reply of another request is then
- * recognised), the time in milliseconds or nothing for Redis' own, and for each claim its limit, window and weight.
+ * recognised), the time in milliseconds or nothing for Redis' own, and for each claim its limit, window, slot length and weight.
  * Reply: that number, then for each claim: allowed (1 or 0), units left, milliseconds until the oldest use leaves,
  * milliseconds until the claim would fit (-1: never).
  */
-import type { Claim } from './store.ts';
-import { SLOTS } from './store.ts';
+import type { Claim, Window } from './store.ts';
+import { slotLength } from './window.ts';
 
 /** Integers in the reply for each claim. */
 export const REPLY_FIELDS = 4;
@@ -21,8 +21,18 @@ export const REPLY_FIELDS = 4;
  * on one shard and one script can take them. `per` is part of it: slots of another length cannot be read. An id never
  * holds `{` or `:`, so different claims never share a Redis key.
  */
-export function redisKey(claim: Claim): string {
-  return `sluice:limit:${claim.window.perMs}:${claim.window.id}:{${claim.key}}`;
+export function redisKey(window: Window, key: string): string {
+  const slots = window.slotMs === undefined ? window.perMs : `${window.perMs}/${window.slotMs}`;
+  return `sluice:limit:${slots}:${window.id}:{${key}}`;
+}
+
+/** The script's arguments: how many keys, the keys, and what {@link TAKE_SCRIPT} says; `now` empty for Redis' own time. */
+export function takeArguments(claims: readonly Claim[], sequence: number, now: number | ''): (string | number)[] {
+  const args: (string | number)[] = [claims.length];
+  for (const { window, key } of claims) args.push(redisKey(window, key));
+  args.push(sequence, now);
+  for (const { window, weight } of claims) args.push(window.limit, window.perMs, slotLength(window), weight);
+  return args;
 }
 
 /** The script, for `defineCommand`. */
@@ -34,8 +44,7 @@ if not now then
 end
 
 -- What is not ours under our key (another type, or text that is no slot) counts as nothing and is replaced.
-local function load(key, per)
-  local slot = math.ceil(per / ${SLOTS})
+local function load(key, per, slot)
   local s = { per = per, slot = slot, current = math.floor(now / slot), used = 0, pending = 0, dirty = false }
   local raw = redis.pcall('GET', key)
   if type(raw) == 'table' then
@@ -76,10 +85,11 @@ end
 
 local states, claims, granted = {}, {}, true
 for i = 1, #KEYS do
-  local limit, per, weight = tonumber(ARGV[3 * i]), tonumber(ARGV[3 * i + 1]), tonumber(ARGV[3 * i + 2])
+  local at = 4 * i - 1
+  local limit, weight = tonumber(ARGV[at]), tonumber(ARGV[at + 3])
   local s = states[KEYS[i]]
   if not s then
-    s = load(KEYS[i], per)
+    s = load(KEYS[i], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]))
     states[KEYS[i]] = s
   end
   local excess = s.used + s.pending + weight - limit
@@ -89,7 +99,7 @@ for i = 1, #KEYS do
 end
 
 for key, s in pairs(states) do
-  if granted then
+  if granted and s.pending > 0 then
     local last = #s
     if last > 0 and s[last - 1] == s.current then
       s[last] = s[last] + s.pending
@@ -127,4 +137,24 @@ for i = 1, #claims do
   reply[n + 4] = retry
 end
 return reply
+`;
+
+/**
+ * Gives units back. The oldest slots go first: what stays then counts longer than it must, and never shorter.
+ * KEYS: one for each claim. ARGV: the weight of each.
+ */
+export const GIVE_BACK_SCRIPT = `
+for i = 1, #KEYS do
+  local raw = redis.pcall('GET', KEYS[i])
+  if type(raw) == 'string' then
+    local back, text = tonumber(ARGV[i]), {}
+    for k, n in string.gmatch(raw, '(%d+):(%d+)') do
+      local gone = math.min(back, tonumber(n))
+      back = back - gone
+      if tonumber(n) > gone then text[#text + 1] = string.format('%s:%.0f', k, tonumber(n) - gone) end
+    end
+    if #text == 0 then redis.call('DEL', KEYS[i]) else redis.call('SET', KEYS[i], table.concat(text, ' '), 'KEEPTTL') end
+  end
+end
+return #KEYS
 `;

@@ -4,20 +4,26 @@
  */
 import { sanitiseRedisError } from '../resources/redis.ts';
 import { Breaker } from './breaker.ts';
+import { oneShard, takeInGroups } from './cluster-take.ts';
 import { readReply, UnexpectedReply } from './redis-reply.ts';
-import { redisKey, TAKE_SCRIPT } from './redis-script.ts';
+import { GIVE_BACK_SCRIPT, redisKey, TAKE_SCRIPT, takeArguments } from './redis-script.ts';
 import {
   type Claim,
   checkClaims,
   type LimitStore,
+  MAX_UNITS,
   type ManagedLimitStore,
   type StoreState,
+  type Usage,
   type Verdict,
+  type Window,
 } from './store.ts';
 
 /** The part of an ioredis client that the store uses. */
 export interface ScriptClient {
   readonly status: string;
+  /** True for a client of a Redis Cluster. */
+  readonly isCluster?: boolean;
   defineCommand(name: string, definition: { lua: string }): void;
   disconnect(reconnect?: boolean): void;
 }
@@ -25,6 +31,8 @@ export interface ScriptClient {
 /** What {@link ScriptClient.defineCommand} adds to the client. */
 interface TakeClient extends ScriptClient {
   sluiceTake(args: readonly (string | number)[]): Promise<unknown>;
+  sluiceGiveBack(args: readonly (string | number)[]): Promise<unknown>;
+  del(key: string): Promise<unknown>;
 }
 
 /** Options of {@link RedisStore}. */
@@ -50,7 +58,7 @@ interface Pending {
 }
 
 /** Written by each probe, so that a Redis that only reads is noticed. */
-const PROBE: readonly Claim[] = [{ window: { id: '/probe', limit: 1_000_000, perMs: 1000 }, key: 'probe', weight: 1 }];
+const PROBE: Window = { id: '/probe', limit: 1_000_000, perMs: 1000 };
 
 /** Counts in Redis. The client belongs to who made it; {@link close} leaves it open. */
 export class RedisStore implements ManagedLimitStore {
@@ -65,9 +73,12 @@ export class RedisStore implements ManagedLimitStore {
   readonly #pending = new Set<Pending>();
   #timer: NodeJS.Timeout | undefined;
   #sequence = 0;
+  /** The key whose take failed last: in a Cluster its shard is the one to be probed. */
+  #suspect = 'probe';
 
   constructor(options: RedisStoreOptions) {
     options.client.defineCommand('sluiceTake', { lua: TAKE_SCRIPT });
+    options.client.defineCommand('sluiceGiveBack', { lua: GIVE_BACK_SCRIPT });
     // The command exists on the client from here on; ioredis cannot say so in its types.
     this.#client = options.client as TakeClient;
     this.#local = options.local;
@@ -109,25 +120,48 @@ export class RedisStore implements ManagedLimitStore {
       const pending: Pending = { claims, deadline: performance.now() + this.#timeoutMs, resolve };
       this.#pending.add(pending);
       this.#arm(this.#timeoutMs);
-      this.#ask(claims).then(
+      const asked =
+        this.#client.isCluster === true && !oneShard(claims) ? takeInGroups(claims, this.#groups) : this.#ask(claims);
+      asked.then(
         (verdicts) => {
           if (this.#pending.delete(pending)) resolve(verdicts);
         },
         (error: unknown) => {
           // A take that was answered locally has been dealt with; its late failure is no news.
-          if (this.#pending.has(pending)) this.#failed(error);
+          if (!this.#pending.has(pending)) return;
+          this.#suspect = claims[0]?.key ?? this.#suspect;
+          this.#failed(error);
         },
       );
     });
   }
 
+  async usage(window: Window, key: string): Promise<Usage> {
+    if (!this.#breaker.closed) return this.#local.usage(window, key);
+    const claim: Claim = { window: { ...window, limit: MAX_UNITS }, key, weight: 0 };
+    const [verdict] = await this.#inTime(this.#ask([claim]));
+    const used = MAX_UNITS - (verdict?.remaining ?? 0);
+    return { used, remaining: Math.max(0, window.limit - used), resetMs: verdict?.resetMs ?? 0 };
+  }
+
+  async reset(window: Window, key: string): Promise<boolean> {
+    const local = await this.#local.reset(window, key);
+    if (!this.#breaker.closed) throw new Error('Redis does not work: only this process has forgotten the key');
+    return (await this.#inTime(this.#client.del(redisKey(window, key)))) === 1 || local;
+  }
+
+  readonly #groups = {
+    ask: (claims: readonly Claim[]) => this.#ask(claims),
+    giveBack: async (claims: readonly Claim[]) => {
+      const keys = claims.map(({ window, key }) => redisKey(window, key));
+      await this.#client.sluiceGiveBack([keys.length, ...keys, ...claims.map(({ weight }) => weight)]);
+    },
+  };
+
   async #ask(claims: readonly Claim[]): Promise<readonly Verdict[]> {
     this.#sequence = (this.#sequence + 1) % Number.MAX_SAFE_INTEGER;
     const sequence = this.#sequence;
-    const args: (string | number)[] = [claims.length];
-    for (const claim of claims) args.push(redisKey(claim));
-    args.push(sequence, this.#clock === undefined ? '' : Math.floor(this.#clock()));
-    for (const { window, weight } of claims) args.push(window.limit, window.perMs, weight);
+    const args = takeArguments(claims, sequence, this.#clock === undefined ? '' : Math.floor(this.#clock()));
     return readReply(await this.#timed(args), sequence, claims);
   }
 
@@ -142,15 +176,22 @@ export class RedisStore implements ManagedLimitStore {
 
   /** One take of the store's own, with the same patience as a request's. */
   async #probe(): Promise<void> {
+    try {
+      await this.#inTime(this.#ask([{ window: PROBE, key: this.#suspect, weight: 1 }]));
+    } catch (error) {
+      this.#reconnectAfter(error);
+      throw new Error(sanitiseRedisError(error), { cause: error });
+    }
+  }
+
+  /** What was asked, with the same patience as a request's. */
+  async #inTime<T>(asked: Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => setImmediate(reject, new Error('Redis did not answer in time')), this.#timeoutMs);
     });
     try {
-      await Promise.race([this.#ask(PROBE), late]);
-    } catch (error) {
-      this.#reconnectAfter(error);
-      throw new Error(sanitiseRedisError(error), { cause: error });
+      return await Promise.race([asked, late]);
     } finally {
       clearTimeout(timer);
     }

@@ -8,18 +8,19 @@ import type { Claim, LimitStore, Verdict, Window } from './store.ts';
 export function shadowStore(store: LimitStore, prefix = 'shadow/'): LimitStore {
   // One renamed window for each configured one: windows live as long as their pipeline.
   const windows = new WeakMap<Window, Window>();
+  const shadow = (real: Window): Window => {
+    let window = windows.get(real);
+    if (window === undefined) {
+      window = { ...real, id: prefix + real.id };
+      windows.set(real, window);
+    }
+    return window;
+  };
   return {
     take(claims: readonly Claim[]): readonly Verdict[] | Promise<readonly Verdict[]> {
-      return store.take(
-        claims.map((claim) => {
-          let window = windows.get(claim.window);
-          if (window === undefined) {
-            window = { ...claim.window, id: prefix + claim.window.id };
-            windows.set(claim.window, window);
-          }
-          return { ...claim, window };
-        }),
-      );
+      return store.take(claims.map((claim) => ({ ...claim, window: shadow(claim.window) })));
     },
+    usage: (window, key) => store.usage(shadow(window), key),
+    reset: (window, key) => store.reset(shadow(window), key),
   };
 }

@@ -6,11 +6,20 @@
  * refused at most one slot longer than a perfect sliding log would refuse it.
  */
 
-/** Slots a window is divided into; the granularity is `per / SLOTS`, rounded up to whole milliseconds. */
+/** Slots a window is divided into by default; the granularity is then `per / SLOTS`, rounded up to whole milliseconds. */
 export const SLOTS = 20;
+
+/** Most slots of one window: what a key can take of memory. */
+export const MAX_SLOTS = 100;
 
 /** Largest `limit` and `weight`: what both stores count exactly, with room to spare. */
 export const MAX_UNITS = 1e12;
+
+/**
+ * What becomes of a request whose limits the shared store cannot judge: `local`, this process counts for itself, with
+ * its share of the limit; `allow`, it passes; `deny`, it is refused.
+ */
+export type OnStoreError = 'local' | 'allow' | 'deny';
 
 /** One configured limit. */
 export interface Window {
@@ -20,6 +29,10 @@ export interface Window {
   readonly limit: number;
   /** Length of the window in milliseconds. */
   readonly perMs: number;
+  /** Length of a slot in milliseconds, i.e. the granularity; default `perMs / SLOTS`, rounded up. */
+  readonly slotMs?: number;
+  /** Default `local`. */
+  readonly onStoreError?: OnStoreError;
 }
 
 /** What one request wants to take from one limit. */
@@ -44,6 +57,16 @@ export interface Verdict {
   readonly resetMs: number;
   /** Milliseconds until this claim would fit; 0 when allowed. Never too early. Infinity when it can never fit. */
   readonly retryAfterMs: number;
+  /** True when nothing was counted, as the store does not work and the limit says `allow` or `deny`. */
+  readonly unchecked?: boolean;
+}
+
+/** What one key has used of one window. */
+export interface Usage {
+  readonly used: number;
+  readonly remaining: number;
+  /** Milliseconds until the oldest use leaves the window; 0 when nothing is used. */
+  readonly resetMs: number;
 }
 
 /**
@@ -59,6 +82,10 @@ export interface LimitStore {
    * with Redis. A refused request costs nothing.
    */
   take(claims: readonly Claim[]): readonly Verdict[] | Promise<readonly Verdict[]>;
+  /** What a key has used, for people who look; takes nothing. Throws what the store throws. */
+  usage(window: Window, key: string): Usage | Promise<Usage>;
+  /** Forgets what a key has used, here and in the shared store; true when there was something. Throws what the store throws. */
+  reset(window: Window, key: string): boolean | Promise<boolean>;
 }
 
 /** A store with its life: it belongs to the app, not to a pipeline, so that what was used survives reloads. */
@@ -75,7 +102,7 @@ export function checkClaims(claims: readonly Claim[]): void {
   for (let i = 0; i < claims.length; i++) {
     const claim = claims[i];
     if (claim === undefined) continue;
-    const { limit, perMs } = claim.window;
+    const { limit, perMs, slotMs } = claim.window;
     if (!Number.isInteger(claim.weight) || claim.weight < 1 || claim.weight > MAX_UNITS) {
       throw new RangeError(`limit ${claim.window.id}: the weight must be an integer from 1 to ${MAX_UNITS}`);
     }
@@ -84,6 +111,11 @@ export function checkClaims(claims: readonly Claim[]): void {
     }
     if (!Number.isInteger(perMs) || perMs < 1 || perMs > MAX_UNITS) {
       throw new RangeError(`limit ${claim.window.id}: the window must be a whole number of milliseconds, at least 1`);
+    }
+    if (slotMs !== undefined && (!Number.isInteger(slotMs) || slotMs > perMs || slotMs * MAX_SLOTS < perMs)) {
+      throw new RangeError(
+        `limit ${claim.window.id}: a slot must be a whole number of milliseconds, from a ${MAX_SLOTS}th of the window to all of it`,
+      );
     }
   }
 }

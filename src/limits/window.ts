@@ -1,9 +1,9 @@
 /** The arithmetic of the slotted sliding window; the Lua script in `redis-script.ts` does the same inside Redis. */
-import { SLOTS } from './store.ts';
+import { SLOTS, type Window } from './store.ts';
 
 /** Length of one slot in whole milliseconds. */
-export function slotLength(perMs: number): number {
-  return Math.ceil(perMs / SLOTS);
+export function slotLength(window: Pick<Window, 'perMs' | 'slotMs'>): number {
+  return window.slotMs ?? Math.ceil(window.perMs / SLOTS);
 }
 
 /**
@@ -20,19 +20,20 @@ export class SlottedWindow {
   /** Slot number and units, in turn, the oldest slot first; empty slots are left out. */
   #slots: number[] = [];
 
-  constructor(perMs: number) {
-    this.#perMs = perMs;
-    this.#slotMs = slotLength(perMs);
+  constructor(window: Window) {
+    this.#perMs = window.perMs;
+    this.#slotMs = slotLength(window);
   }
 
-  get perMs(): number {
-    return this.#perMs;
+  /** Whether it counts in slots of that window's length. */
+  fits(window: Window): boolean {
+    return this.#perMs === window.perMs && this.#slotMs === slotLength(window);
   }
 
   /** Forgets everything, for another window. */
-  reset(perMs: number): void {
-    this.#perMs = perMs;
-    this.#slotMs = slotLength(perMs);
+  reset(window: Window): void {
+    this.#perMs = window.perMs;
+    this.#slotMs = slotLength(window);
     this.#slots.length = 0;
     this.used = 0;
   }

@@ -55,6 +55,8 @@ export interface Pipeline {
   readonly attempts: readonly Entry[];
   /** Every entry in order, for the summary at start. */
   readonly entries: readonly Entry[];
+  /** Entries that enforce and count, for `/limits`. */
+  readonly counting: readonly Entry[];
   close(): Promise<void>;
 }
 
@@ -109,6 +111,7 @@ export async function buildPipeline(config: Config, generation: number, deps: Bu
     steps: stepsOf(entries),
     attempts: entries.filter((entry) => entry.instance.attempt !== undefined),
     entries,
+    counting: entries.filter(({ enforced, instance }) => enforced && instance.inspect !== undefined),
     close,
   };
 }

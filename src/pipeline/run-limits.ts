@@ -1,4 +1,5 @@
 /** Takes the claims of neighbouring limits at once, all or none, and lets each policy say what its verdict means. */
+import { type RateLimitFields, ToldLimits } from '../limits/headers.ts';
 import type { Claim, Verdict } from '../limits/store.ts';
 import type { MaybePromise, Reply } from '../policy.ts';
 import { enter, leave } from '../resources/redis-commands.ts';
@@ -123,15 +124,27 @@ function decideOne(
   try {
     if (verdict === undefined) throw new TypeError('the limit store has no verdict for it');
     const ctx = entry.enforced ? subject : shadowContext(subject, entry);
-    const result = entry.instance.limit?.decide(ctx, verdict);
+    const { limit } = entry.instance;
+    const result = limit?.decide(ctx, verdict);
     // Else the request would pass without anything having been taken.
     if (!verdict.allowed && (result === undefined || result === null || !('kind' in result))) {
       throw new TypeError('a limit must answer with a Reply when its verdict is not allowed');
     }
+    if (limit?.fields !== undefined && entry.enforced && verdict.unchecked !== true)
+      tell(subject, limit.fields, verdict);
     return settle(entry, subject, undefined, result, started);
   } catch (error) {
     return fault(entry, subject, error, started);
   }
+}
+
+function tell(subject: Subject, fields: RateLimitFields, verdict: Verdict): void {
+  if (subject.told !== undefined) {
+    subject.told.add(fields, verdict);
+    return;
+  }
+  subject.told = new ToldLimits(fields, verdict);
+  subject.addHooks(subject.told);
 }
 
 /** Several limits refuse: the headers of those that are not the answer are added to it. */

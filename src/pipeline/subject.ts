@@ -1,4 +1,5 @@
 /** What the runner of a pipeline needs of an exchange and of an attempt, and what it gives back. */
+import type { ToldLimits } from '../limits/headers.ts';
 import type { Attempt, AttemptHooks, ExchangeHooks, PolicyLogger, Reply, RequestContext } from '../policy.ts';
 import type { CommandOwner } from '../resources/redis-commands.ts';
 
@@ -17,6 +18,8 @@ export interface Subject extends RequestContext {
   readonly maxPeekBytes: number;
   /** Who is told of the Redis commands that are issued for it; undefined where nobody wants to know. */
   readonly commands: CommandOwner | undefined;
+  /** What the client will be told of its limits. */
+  told: ToldLimits | undefined;
   addHooks(hooks: ExchangeHooks): void;
   /** A policy has judged; for traces. */
   judged(policy: string, decision: string, milliseconds: number, enforced: boolean): void;

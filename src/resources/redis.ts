@@ -1,12 +1,13 @@
 /** Redis connections that fail fast, never fail loudly, and come back by themselves. */
-import type { Redis, RedisOptions } from 'ioredis';
+import type { Cluster, Redis, RedisOptions } from 'ioredis';
+import { parseRedisUrl } from './redis-url.ts';
 
 /** `down` until the connection is `ready` again; it is tried for ever. */
 export type RedisState = 'connecting' | 'ready' | 'down';
 
 /** A connection and its end. */
 export interface RedisResource {
-  readonly client: Redis;
+  readonly client: RedisClient;
   /** Closes at once, without waiting for replies. Calling it again does nothing. */
   close(): Promise<void>;
 }
@@ -17,18 +18,35 @@ export interface RedisEvents {
   onState(state: RedisState, reason?: string): void;
 }
 
+/** How Redis is reached. */
+export interface RedisSettings {
+  /** See {@link parseRedisUrl}. */
+  readonly url: string;
+  /** PEM, for `rediss` URLs: a certificate authority of one's own, and a certificate where Redis asks for one. */
+  readonly tls?: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer } | undefined;
+  /** Of the Sentinels themselves, which may differ from Redis' own. */
+  readonly sentinelPassword?: string | undefined;
+}
+
+/** The client, of one server or of a Cluster; both run scripts. */
+export type RedisClient = Redis | Cluster;
+
 /**
- * Opens a connection to a `redis://` or `rediss://` (TLS) URL: `redis[s]://[[user]:password@]host[:port][/db]`.
- * It resolves before the connection is there. Commands fail at once while it is not (there is no queue), and are never
- * sent twice. Throws a TypeError for a URL that is none; the message does not contain it.
+ * Opens a connection. It resolves before the connection is there. Commands fail at once while it is not (there is no
+ * queue), and are never sent twice. Throws a TypeError for a URL that is none; the message does not contain it.
  *
  * ioredis is loaded here and not before: a configuration without Redis does not pay for it.
  */
-export async function createRedis(url: string, events: RedisEvents): Promise<RedisResource> {
-  const address = parseRedisUrl(url);
-  const { Redis } = await import('ioredis');
-  const client = new Redis({
-    ...address,
+export async function createRedis(settings: RedisSettings, events: RedisEvents): Promise<RedisResource> {
+  const address = parseRedisUrl(settings.url);
+  const { Redis, Cluster } = await import('ioredis');
+  const { kind, hosts, db, username, password } = address;
+  const tls = address.tls ? { tls: { ...settings.tls } } : {};
+  const options = {
+    db,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...tls,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
@@ -39,7 +57,35 @@ export async function createRedis(url: string, events: RedisEvents): Promise<Red
     disconnectTimeout: 200,
     disableClientInfo: true,
     retryStrategy: backoff,
-  } satisfies RedisOptions);
+  } satisfies RedisOptions;
+  const client = open();
+
+  function open(): RedisClient {
+    if (kind === 'cluster') {
+      const { retryStrategy: _, db: __, ...redisOptions } = options;
+      return new Cluster(
+        hosts.map((host) => ({ ...host })),
+        {
+          redisOptions,
+          enableOfflineQueue: false,
+          clusterRetryStrategy: backoff,
+          slotsRefreshTimeout: 1000,
+          // A certificate names hosts, where a Cluster announces addresses.
+          dnsLookup: (name, callback) => callback(null, name),
+        },
+      );
+    }
+    if (kind === 'single') return new Redis({ ...options, ...hosts[0] });
+    return new Redis({
+      ...options,
+      sentinels: hosts.map((host) => ({ ...host })),
+      name: address.name,
+      sentinelRetryStrategy: backoff,
+      failoverDetector: true,
+      ...(address.tls ? { enableTLSForSentinelMode: true, sentinelTLS: { ...settings.tls } } : {}),
+      ...(settings.sentinelPassword === undefined ? {} : { sentinelPassword: settings.sentinelPassword }),
+    });
+  }
 
   let state: RedisState = 'connecting';
   let reason: string | undefined;
@@ -51,7 +97,7 @@ export async function createRedis(url: string, events: RedisEvents): Promise<Red
     reason = undefined;
   };
   client.on('error', (error: unknown) => {
-    reason = sanitiseRedisError(error, address.password);
+    reason = sanitiseRedisError(error, password);
     // A reply that nobody waits for: from here on every reply would go to the wrong command.
     if (!resyncing && reason.startsWith('Command queue state error')) {
       resyncing = true;
@@ -80,7 +126,7 @@ function backoff(tries: number): number {
   return Math.min(2000, 50 * 2 ** Math.min(tries - 1, 10)) * (0.8 + Math.random() * 0.2);
 }
 
-function end(client: Redis): Promise<void> {
+function end(client: RedisClient): Promise<void> {
   return new Promise((resolve) => {
     // While ioredis waits to reconnect there is no socket, and hence no event to come.
     if (client.status === 'end' || client.status === 'reconnecting') {
@@ -91,44 +137,6 @@ function end(client: Redis): Promise<void> {
     client.once('end', () => resolve());
     client.disconnect();
   });
-}
-
-interface RedisAddress {
-  readonly host: string;
-  readonly port: number;
-  readonly db: number;
-  readonly username?: string;
-  readonly password?: string;
-  readonly tls?: Record<string, never>;
-}
-
-/** Throws a TypeError that says what is expected and holds no part of the URL. */
-export function parseRedisUrl(url: string): RedisAddress {
-  const expected = 'expected redis://[user:password@]host[:port][/db], or rediss:// for TLS';
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (parsed === undefined || !/^rediss?:$/.test(parsed.protocol) || parsed.hostname === '') {
-    throw new TypeError(`not a Redis URL: ${expected}`);
-  }
-  const db = /^\/?(\d{0,5})$/.exec(parsed.pathname)?.[1];
-  if (db === undefined) throw new TypeError(`the path of a Redis URL is the number of a database: ${expected}`);
-  if (parsed.search !== '' || parsed.hash !== '') throw new TypeError(`a Redis URL takes no ? or # part: ${expected}`);
-  return {
-    host: parsed.hostname.replace(/^\[|\]$/g, ''),
-    port: parsed.port === '' ? 6379 : Number(parsed.port),
-    db: Number(db),
-    ...(parsed.username === '' ? {} : { username: decode(parsed.username) }),
-    ...(parsed.password === '' ? {} : { password: decode(parsed.password) }),
-    ...(parsed.protocol === 'rediss:' ? { tls: {} } : {}),
-  };
-}
-
-/** A percent sign that encodes nothing stands for itself. */
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /**

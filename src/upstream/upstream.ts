@@ -1,11 +1,11 @@
 /** One upstream at run time: where it is, how it speaks, its timeouts and its connections. Survives reloads that leave it alone. */
-import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { UpstreamConfig } from '../config/schema.ts';
 import type { UpstreamInfo } from '../policy.ts';
 import type { Closable } from '../resources/shared.ts';
+import { readTls } from '../resources/tls-files.ts';
 import { type Connector, createConnector } from './connector.ts';
 import { exemptFromProxy } from './egress-proxy.ts';
 import { ConnectionPool } from './pool.ts';
@@ -75,12 +75,4 @@ export class HandshakeConnection {
   giveUp(): void {
     this.#giveUp?.();
   }
-}
-
-function readTls(tls: UpstreamConfig['tls']): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
-  const files: { ca?: Buffer; cert?: Buffer; key?: Buffer } = {};
-  if (tls?.ca !== undefined) files.ca = readFileSync(tls.ca.file);
-  if (tls?.cert !== undefined) files.cert = readFileSync(tls.cert.file);
-  if (tls?.key !== undefined) files.key = readFileSync(tls.key.file);
-  return files;
 }

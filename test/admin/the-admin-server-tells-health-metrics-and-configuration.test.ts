@@ -33,6 +33,7 @@ async function setUp(t: TestContext) {
       if (world.config instanceof Error) throw world.config;
       return world.config;
     },
+    limits: () => ({ policies: [], store: 'off' }),
   };
   const written: string[] = [];
   const log = createLog({ level: 'info', destination: { write: (line) => written.push(line) } });
@@ -230,6 +231,7 @@ const OFFLINE: Omit<Parameters<typeof createAdmin>[0], 'addresses'> = {
     generation: () => 1,
     checks: () => ({}),
     effectiveConfig: () => ({}),
+    limits: () => ({ policies: [], store: 'off' }),
   },
   metrics: { render: () => Promise.resolve(''), contentType: 'text/plain' },
   log: createLog({ level: 'silent', destination: { write() {} } }),

@@ -60,7 +60,7 @@ function load(t: TestContext, store: ManagedLimitStore) {
 }
 
 async function open(t: TestContext, url: string, log: Log): Promise<ManagedLimitStore> {
-  const store = await createLimitStore({ redisUrl: url, log });
+  const store = await createLimitStore({ redis: { url }, log });
   t.after(() => store.close());
   return store;
 }

@@ -1,20 +1,52 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createLimitStore } from '../../src/limits/create.ts';
-import { parseRedisUrl, sanitiseRedisError } from '../../src/resources/redis.ts';
+import { sanitiseRedisError } from '../../src/resources/redis.ts';
+import { parseRedisUrl } from '../../src/resources/redis-url.ts';
 
 describe('a Redis URL', () => {
   const valid: [url: string, expected: object][] = [
-    ['redis://cache', { host: 'cache', port: 6379, db: 0 }],
-    ['redis://cache:7000/3', { host: 'cache', port: 7000, db: 3 }],
-    ['redis://[::1]:7000/', { host: '::1', port: 7000, db: 0 }],
-    ['redis://:pass@cache', { host: 'cache', port: 6379, db: 0, password: 'pass' }],
-    ['redis://me:p%40ss%2F@cache', { host: 'cache', port: 6379, db: 0, username: 'me', password: 'p@ss/' }],
-    ['redis://:100%@cache', { host: 'cache', port: 6379, db: 0, password: '100%' }],
-    ['rediss://cache', { host: 'cache', port: 6379, db: 0, tls: {} }],
-    ['REDISS://cache', { host: 'cache', port: 6379, db: 0, tls: {} }],
+    ['redis://cache', {}],
+    ['redis://cache:7000/3', { hosts: [{ host: 'cache', port: 7000 }], db: 3 }],
+    ['redis://[::1]:7000/', { hosts: [{ host: '::1', port: 7000 }] }],
+    ['redis://:pass@cache', { password: 'pass' }],
+    ['redis://me:p%40ss%2F@cache', { username: 'me', password: 'p@ss/' }],
+    ['redis://me:p@ss@cache', { username: 'me', password: 'p@ss' }],
+    ['redis://:100%@cache', { password: '100%' }],
+    ['rediss://cache', { tls: true }],
+    ['REDISS://cache', { tls: true }],
+    [
+      'redis+sentinel://:pw@a:1,b,[::1]/my.primary-1/2',
+      {
+        kind: 'sentinel',
+        hosts: [
+          { host: 'a', port: 1 },
+          { host: 'b', port: 26379 },
+          { host: '::1', port: 26379 },
+        ],
+        name: 'my.primary-1',
+        db: 2,
+        password: 'pw',
+      },
+    ],
+    ['rediss+sentinel://cache:6379/p', { kind: 'sentinel', name: 'p', tls: true }],
+    ['redis+cluster://cache', { kind: 'cluster' }],
+    [
+      'rediss+cluster://a,b:80/',
+      {
+        kind: 'cluster',
+        hosts: [
+          { host: 'a', port: 6379 },
+          { host: 'b', port: 80 },
+        ],
+        tls: true,
+      },
+    ],
   ];
-  for (const [url, expected] of valid) it(`${url} is read`, () => assert.deepEqual(parseRedisUrl(url), expected));
+  const usual = { kind: 'single', hosts: [{ host: 'cache', port: 6379 }], name: '', db: 0, tls: false };
+  for (const [url, expected] of valid) {
+    it(`${url} is read`, () => assert.deepEqual(parseRedisUrl(url), { ...usual, ...expected }));
+  }
 
   for (const url of [
     'canary',
@@ -26,10 +58,19 @@ describe('a Redis URL', () => {
     'redis://:canary@host/name',
     'redis://:canary@host/0?family=6',
     'redis://:canary@host/0#x',
+    'redis://canary,canary2',
+    'redis+sentinel://canary',
+    'redis+sentinel://canary/',
+    'redis+sentinel://canary/a/b',
+    'redis+sentinel://canary,/a',
+    'redis+cluster://canary/1',
+    'redis+cluster://canary:0',
+    'redis+cluster://canary,ca nary',
+    'redis+canary://host',
     ' ',
   ]) {
     it(`${url} is refused, and not repeated`, async () => {
-      await assert.rejects(createLimitStore({ redisUrl: url }), (error) => {
+      await assert.rejects(createLimitStore({ redis: { url } }), (error) => {
         assert.ok(error instanceof TypeError);
         assert.doesNotMatch(error.message, /canary/);
         assert.match(error.message, /redis:\/\//);

@@ -1,6 +1,7 @@
 /** The two stores under one clock, for the tests that both must pass. */
 import { randomUUID } from 'node:crypto';
 import type { TestContext } from 'node:test';
+import type { Redis } from 'ioredis';
 import { MemoryStore } from '../../src/limits/memory-store.ts';
 import { RedisStore } from '../../src/limits/redis-store.ts';
 import type { Claim, LimitStore, ManagedLimitStore, Window } from '../../src/limits/store.ts';
@@ -20,16 +21,19 @@ export async function openRedisStore(
   t: Pick<TestContext, 'after'>,
   clock?: TestClock,
   url?: string,
-): Promise<{ store: RedisStore; changes: string[]; client: Awaited<ReturnType<typeof createRedis>>['client'] }> {
+): Promise<{ store: RedisStore; changes: string[]; client: Redis }> {
   const changes: string[] = [];
   const up = Promise.withResolvers<void>();
   let store: RedisStore | undefined;
-  const redis = await createRedis(url ?? (await testRedisUrl(t)), {
-    onState(state, reason) {
-      if (state === 'ready') store?.connected();
-      else store?.disconnected(reason ?? '');
+  const redis = await createRedis(
+    { url: url ?? (await testRedisUrl(t)) },
+    {
+      onState(state, reason) {
+        if (state === 'ready') store?.connected();
+        else store?.disconnected(reason ?? '');
+      },
     },
-  });
+  );
   store = new RedisStore({
     client: redis.client,
     local: new MemoryStore(),
@@ -47,7 +51,8 @@ export async function openRedisStore(
     await redis.close();
   });
   await up.promise;
-  return { store, changes, client: redis.client };
+  // Of one server, as the URL says.
+  return { store, changes, client: redis.client as Redis };
 }
 
 /** Both stores, by name. */

@@ -16,7 +16,7 @@ it('a store without Redis loads no ioredis, and one with Redis does', async () =
     const args = ['--import', 'tsx', '--input-type=module', '--eval', script(options)];
     return (await promisify(execFile)(process.execPath, args)).stdout.trim();
   };
-  assert.equal(await run(`{ redisUrl: '' }`), 'memory off false');
+  assert.equal(await run(`{ redis: { url: '' } }`), 'memory off false');
   // Nobody listens on port 1. That the process ends by itself shows that nothing stays open.
-  assert.equal(await run(`{ redisUrl: 'redis://127.0.0.1:1' }`), 'redis degraded true');
+  assert.equal(await run(`{ redis: { url: 'redis://127.0.0.1:1' } }`), 'redis degraded true');
 });

@@ -2,8 +2,9 @@
 import { requestRate } from '../../policies/request-rate.ts';
 import { problem } from '../../src/errors.ts';
 import { HeaderLines, HeaderList } from '../../src/http/headers.ts';
+import { ToldLimits } from '../../src/limits/headers.ts';
 import { MemoryStore } from '../../src/limits/memory-store.ts';
-import type { ExchangeHooks, MaybePromise, Reply, RequestContext } from '../../src/policy.ts';
+import type { MaybePromise, Reply, RequestContext } from '../../src/policy.ts';
 
 /** What a request of these tests may differ in. */
 export interface Request {
@@ -37,7 +38,22 @@ export function request(from: Request = {}): RequestContext {
 
 /** The options with their defaults, as validation gives them. */
 export function options(config: object): object {
-  return { limit: 2, per: 60_000, key: 'client_ip', missing: 'shared', ipv6_prefix: 64, headers: true, ...config };
+  return {
+    limit: 2,
+    per: 60_000,
+    key: 'client_ip',
+    missing: 'shared',
+    ipv6_prefix: 64,
+    on_store_error: 'local',
+    headers: true,
+    ...config,
+  };
+}
+
+/** What became of a request, and what its client is told. */
+export interface Decision {
+  readonly reply: Reply | undefined;
+  readonly told: ToldLimits | undefined;
 }
 
 /** One entry of the policy; `send` does what the runner does. */
@@ -63,22 +79,22 @@ export async function setUp(config: object = {}, id = 'per-player') {
     if (claim === undefined || 'kind' in claim) throw new Error(`no claim: ${JSON.stringify(claim)}`);
     return claim.key;
   };
-  const send = async (from: Request = {}): Promise<Reply | ExchangeHooks | undefined> => {
+  const send = async (from: Request = {}): Promise<Decision> => {
     const ctx = request(from);
     const claim = await hooks.claim(ctx);
-    if (claim === undefined || 'kind' in claim) return claim;
+    if (claim === undefined || 'kind' in claim) return { reply: claim, told: undefined };
     const [verdict] = store.take([claim]);
     if (verdict === undefined) throw new Error('no verdict');
-    return hooks.decide(ctx, verdict);
+    const reply = hooks.decide(ctx, verdict);
+    if (reply !== undefined && !('kind' in reply)) throw new Error('a limit keeps nothing of an exchange');
+    return { reply, told: hooks.fields && new ToldLimits(hooks.fields, verdict) };
   };
   return { clock, hooks, key, send };
 }
 
-/** The header lines that a decision adds to a response. */
-export function headerLines(decision: Reply | ExchangeHooks | undefined, before: string[] = []): [string, string][] {
+/** The header lines that a response carries after a decision. */
+export function headerLines({ told }: Decision, before: string[] = []): [string, string][] {
   const headers = new HeaderList([...before]);
-  if (decision !== undefined && 'kind' in decision) {
-    for (const [name, value] of Object.entries(decision.headers ?? {})) headers.append(name, value);
-  } else decision?.responseStart?.({ status: 200, fromUpstream: true, headers });
+  told?.responseStart({ status: 200, fromUpstream: true, headers });
   return [...headers.entries()];
 }

@@ -112,8 +112,8 @@ describe('a request that lacks what a limit counts by', () => {
     });
 
     it(`is refused if asked: ${key}`, async () => {
-      const reply = await (await setUp({ key, missing: 'deny' })).send();
-      assert.ok(reply !== undefined && 'kind' in reply && reply.kind === 'problem');
+      const { reply } = await (await setUp({ key, missing: 'deny' })).send();
+      assert.ok(reply?.kind === 'problem');
       assert.equal(reply.code, 'bad_request');
       assert.match(reply.detail ?? '', new RegExp(key.replace('header:', '')));
     });
