@@ -147,6 +147,7 @@ test('an unknown path is 404 with the endpoints; query and absolute form are und
       '/health/ready',
       '/metrics',
       '/config',
+      '/limits',
     ]);
   }
   assert.equal((await ask('http://pod.example:7490/livez?x')).status, 200);

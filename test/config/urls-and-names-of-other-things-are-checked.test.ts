@@ -27,7 +27,7 @@ checkCases([
   url('', 'must be an http:// or https:// URL; it is empty'),
   after(
     'redis: { url: "http://:hunter2@r:6379" }\n',
-    '6:15  redis.url  must be a redis:// or rediss:// URL or empty; its scheme is another one',
+    '6:15  redis.url  must be a redis://, rediss://, redis+sentinel://, rediss+sentinel://, redis+cluster://, rediss+cluster:// URL or empty; its scheme is another one',
   ),
   after(
     'telemetry: { traces: { endpoint: "jaeger:4318" } }\n',

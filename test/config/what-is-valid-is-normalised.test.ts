@@ -90,7 +90,7 @@ test('the smallest configuration is whole: every default is filled in', () => {
     held_bytes: 67_108_864,
     shed: { memory: 0.9 },
   });
-  assert.deepEqual(config.redis, { url: '' });
+  assert.deepEqual(config.redis, { url: '', replicas: 1 });
   assert.deepEqual(config.telemetry.metrics.models, ['gpt-*', 'claude-*', 'gemini-*']);
   assert.deepEqual(config.upstreams.openai, {
     url: 'https://api.openai.com',
