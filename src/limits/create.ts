@@ -59,7 +59,7 @@ export async function createLimitStore(options: LimitStoreOptions = {}): Promise
         );
     },
   });
-  const patience = setTimeout(known.resolve, START_PATIENCE_MS);
+  const patience = setTimeout(() => store.disconnected('Redis did not answer in time'), START_PATIENCE_MS);
   await known.promise;
   clearTimeout(patience);
   return new OwningStore(store, async () => {

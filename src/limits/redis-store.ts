@@ -57,6 +57,13 @@ interface Pending {
   readonly resolve: (verdicts: readonly Verdict[] | Promise<readonly Verdict[]>) => void;
 }
 
+/** Thrown where Redis has taken too long. */
+class Late extends Error {
+  constructor() {
+    super('Redis did not answer in time');
+  }
+}
+
 /** Written by each probe, so that a Redis that only reads is noticed. */
 const PROBE: Window = { id: '/probe', limit: 1_000_000, perMs: 1000 };
 
@@ -75,6 +82,8 @@ export class RedisStore implements ManagedLimitStore {
   #sequence = 0;
   /** The key whose take failed last: in a Cluster its shard is the one to be probed. */
   #suspect = 'probe';
+  /** Probes in turn that had no answer. */
+  #unanswered = 0;
 
   constructor(options: RedisStoreOptions) {
     options.client.defineCommand('sluiceTake', { lua: TAKE_SCRIPT });
@@ -178,8 +187,11 @@ export class RedisStore implements ManagedLimitStore {
   async #probe(): Promise<void> {
     try {
       await this.#inTime(this.#ask([{ window: PROBE, key: this.#suspect, weight: 1 }]));
+      this.#unanswered = 0;
     } catch (error) {
       this.#reconnectAfter(error);
+      // The way to Redis may be what is broken: another connection may find another one.
+      if (error instanceof Late && ++this.#unanswered % 2 === 0) this.#client.disconnect(true);
       throw new Error(sanitiseRedisError(error), { cause: error });
     }
   }
@@ -188,7 +200,7 @@ export class RedisStore implements ManagedLimitStore {
   async #inTime<T>(asked: Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => setImmediate(reject, new Error('Redis did not answer in time')), this.#timeoutMs);
+      timer = setTimeout(() => setImmediate(reject, new Late()), this.#timeoutMs);
     });
     try {
       return await Promise.race([asked, late]);

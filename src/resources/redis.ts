@@ -51,9 +51,9 @@ export async function createRedis(settings: RedisSettings, events: RedisEvents):
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     connectTimeout: 500,
-    // Callers with less patience keep their own clock; these two are for a server that has stopped in mid-connection.
-    commandTimeout: 500,
-    socketTimeout: 400,
+    // Callers keep their own, shorter clock, which allows for this process being held up; ioredis' timers do not, and would
+    // give up replies that lie in the socket already. This one is for a connection on which nothing will ever come.
+    socketTimeout: 5000,
     disconnectTimeout: 200,
     disableClientInfo: true,
     retryStrategy: backoff,
