@@ -44,7 +44,11 @@ for (const [requests, limit] of [
     const redis = await startRedis(t);
     const upstream = await startCounter(t);
     const policies = [{ policy: 'request-rate', with: { limit, per: '10m', key: 'global' } }];
-    const yaml = proxyYaml({ upstream: upstream.url, extra: { redis: { url: redis.url }, policies } });
+    const yaml = proxyYaml({
+      upstream: upstream.url,
+      extra: { redis: { url: redis.url }, policies },
+      upstreamOptions: { timeouts: { connect: 0, first_byte: 0 } },
+    });
     const config = await yamlFile(yaml, { t });
     const processes = [1, 2, 3, 4].map(() => spawnSluice(['--config', config], {}, { t }));
     const urls = await Promise.all(processes.map(async ({ ready }) => (await ready).url));
