@@ -1,6 +1,7 @@
 /** From files to a pipeline: what start, reload and check have in common. */
 import { type Loaded, loadConfig, loadConfigText } from './config/load.ts';
 import { type ConfigProblem, formatProblems, problemAt } from './config/problems.ts';
+import { resolveNames } from './config/resolve-names.ts';
 import type { Config } from './config/schema.ts';
 import { createLimitStore } from './limits/create.ts';
 import { BuildError, buildPipeline, type Pipeline } from './pipeline/build.ts';
@@ -32,8 +33,11 @@ export class ConfigProblems extends Error {
   }
 }
 
-/** Loads and validates a configuration without starting anything; policies are set up and closed again. */
-export async function checkConfig(options: AppOptions): Promise<Loaded> {
+/**
+ * Loads and validates a configuration without starting anything; policies are set up and closed again.
+ * @param options `resolve`: also resolve the names of upstreams, for two seconds at most, and warn of what would be refused.
+ */
+export async function checkConfig(options: AppOptions & { readonly resolve?: boolean }): Promise<Loaded> {
   const loaded = await load(options);
   const upstreams = new Shared<Upstream>();
   const limits = await createLimitStore();
@@ -51,7 +55,9 @@ export async function checkConfig(options: AppOptions): Promise<Loaded> {
   } finally {
     await limits.close();
   }
-  return loaded;
+  if (options.resolve !== true) return loaded;
+  const names = await resolveNames(loaded, options.env ?? process.env);
+  return { ...loaded, warnings: [...loaded.warnings, ...names] };
 }
 
 /** Reads and validates; throws {@link ConfigProblems}. */

@@ -14,6 +14,7 @@ const usage = `Usage: sluice [run] [--config FILE]…     run the sidecar (defau
 
   --config FILE   a configuration file; given several times, later files are laid over earlier ones
                   (maps merge, lists replace, policies merge by id)
+  --no-dns        check: do not resolve the names of upstreams; else it warns of those that are unknown or not public
 
 Signals: SIGHUP reloads the configuration, SIGTERM and SIGINT drain and exit, a second one exits at once.
 Exit codes: 0 done, 1 cannot run (a port is taken, for example), 2 the configuration or the command line is wrong.
@@ -24,6 +25,7 @@ class UsageError extends Error {}
 interface Command {
   readonly name: 'run' | 'check' | 'schema' | 'version' | 'help';
   readonly files: readonly string[];
+  readonly resolve: boolean;
 }
 
 function commandOf(argv: readonly string[]): Command {
@@ -34,29 +36,32 @@ function commandOf(argv: readonly string[]): Command {
       options: {
         config: { type: 'string', short: 'c', multiple: true, default: ['proxy.yaml'] },
         check: { type: 'boolean', default: false },
+        'no-dns': { type: 'boolean', default: false },
         version: { type: 'boolean', short: 'v', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
     const [name = 'run', ...rest] = positionals;
-    const files = values.config;
-    if (values.help) return { name: 'help', files };
-    if (values.version) return { name: 'version', files };
+    const asked = { files: values.config, resolve: !values['no-dns'] };
+    if (values.help) return { name: 'help', ...asked };
+    if (values.version) return { name: 'version', ...asked };
     if (rest.length > 0) throw new UsageError(`unexpected argument "${rest[0]}"`);
     if (name !== 'run' && name !== 'check' && name !== 'schema') throw new UsageError(`unknown command "${name}"`);
-    return { name: values.check ? 'check' : name, files };
+    return { name: values.check ? 'check' : name, ...asked };
   } catch (error) {
     throw error instanceof UsageError ? error : new UsageError(error instanceof Error ? error.message : String(error));
   }
 }
 
 async function main(argv: readonly string[]): Promise<number | undefined> {
-  const { name, files } = commandOf(argv);
+  const { name, files, resolve } = commandOf(argv);
   if (name === 'help') return say(usage);
   if (name === 'version') return say(`sluice ${version}, Node ${process.versions.node}\n`);
   if (name === 'schema') return say(`${JSON.stringify(proxySchema(policies), null, 2)}\n`);
   if (name === 'check') {
-    const { config, warnings } = await checkConfig({ files, policies });
+    // A lookup that has begun holds the process until the C library gives it up (10 s and more by default).
+    process.env.RES_OPTIONS ??= 'timeout:1 attempts:1';
+    const { config, warnings } = await checkConfig({ files, policies, resolve });
     if (warnings.length > 0) process.stderr.write(`${formatProblems(warnings)}\n`);
     return say(`${files.join(' + ')}: ok, ${config.routes.length} routes, ${config.policies.length} policies\n`);
   }

@@ -32,7 +32,8 @@ export function urlFault(text: string, rule: UrlRule): string | undefined {
   if (scheme === undefined) return 'it needs a scheme and a host';
   if (!rule.schemes.includes(scheme)) return 'its scheme is another one';
   const url = URL.parse(text);
-  if (url === null || url.hostname === '') return 'its host or port is not valid';
+  // A host of dots, or with two in a row, is none, whatever WHATWG URLs make of it.
+  if (url === null || url.hostname === '' || /^\.|\.\./.test(url.hostname)) return 'its host or port is not valid';
   if (url.port === '0') return 'its port is 0';
   if (rule.credentials !== true && (url.username !== '' || url.password !== '')) {
     return 'it holds a user name or password, which belong elsewhere';
