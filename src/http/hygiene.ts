@@ -30,6 +30,12 @@ const identifying = [
   'true-client-ip',
   'x-client-ip',
   'cf-connecting-ip',
+  'client-ip',
+  'fastly-client-ip',
+  'x-cluster-client-ip',
+  'x-original-forwarded-for',
+  'x-envoy-external-address',
+  'x-azure-clientip',
 ];
 
 const hopByHopSet = new Set(hopByHop);
