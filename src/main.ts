@@ -6,6 +6,7 @@ import { type App, ConfigProblems, checkConfig, createApp, version } from './app
 import { proxySchema } from './config/json-schema.ts';
 import { formatProblems } from './config/problems.ts';
 import { summaryOf } from './summary.ts';
+import { scrub } from './telemetry/redact.ts';
 
 const usage = `Usage: sluice [run] [--config FILE]…     run the sidecar (default: proxy.yaml)
        sluice check [--config FILE]…    validate the configuration and exit (also --check)
@@ -96,8 +97,12 @@ async function run(app: App): Promise<void> {
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   // A stray error of one exchange must not take the others down; it is a bug, and the log says so.
+  process.off('uncaughtException', failAtStart);
   process.on('uncaughtException', (err) => app.log.error({ err }, 'an error was caught by nobody'));
   process.on('unhandledRejection', (err) => app.log.error({ err }, 'a promise was rejected and nobody listened'));
+  // Node prints its warnings to stderr by a listener of its own; the log has them instead.
+  process.removeAllListeners('warning');
+  process.on('warning', (err) => app.log.warn({ err }, 'Node warns'));
   for (const warning of app.warnings)
     app.log.warn({ file: warning.file, line: warning.line, path: warning.path }, warning.message);
   app.log.info(summaryOf(app), 'sluice is ready');
@@ -109,9 +114,20 @@ function say(text: string): number {
 }
 
 function fail(error: unknown, code: number): void {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`${scrub(message, 256 * 1024)}\n`);
   process.exitCode = code;
 }
+
+/** Until there is a log: a message, and no stack with a line of source. */
+function failAtStart(error: unknown): void {
+  fail(error, 1);
+  process.exit(1);
+}
+
+process.on('uncaughtException', failAtStart);
+// A report of a crash, where an operator asks for one, tells nothing of the environment, where keys are.
+process.report.excludeEnv = true;
 
 main(process.argv.slice(2)).then(
   (code) => {

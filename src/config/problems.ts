@@ -1,4 +1,5 @@
 /** Problems of a configuration: where they are, what is wrong, and what would be right. */
+import { scrub } from '../telemetry/redact.ts';
 import { printPath } from './pointer.ts';
 
 /** A place in a file. Line and column count from 1; both are 0 when a whole file is meant. */
@@ -32,7 +33,8 @@ export function problemAt(
   severity: ConfigProblem['severity'] = 'error',
 ): ConfigProblem {
   const { file, line, column } = location;
-  return { file, line, column, path: printPath(pointer), message, severity };
+  // A key that stands where none belongs is quoted by no message, and is no part of a path.
+  return { file, line, column, path: scrub(printPath(pointer)), message: scrub(message), severity };
 }
 
 /** In the order of the files and of the places in them, without repetitions, at most 100 and a count of the others. */

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { type Problem, problem } from '../errors.ts';
 import type { Pipeline } from '../pipeline/build.ts';
 import type { InboundRequest } from '../policy.ts';
+import { scrub } from '../telemetry/redact.ts';
 import { clientAddress } from './client-address.ts';
 import type { Arrival } from './context.ts';
 import { HeaderLines } from './headers.ts';
@@ -31,7 +32,8 @@ export function arrive(
   const headers = new HeaderLines(req.rawHeaders);
   const method = req.method ?? 'GET';
   const given = headers.get('x-request-id');
-  const id = given !== undefined && validRequestId.test(given) ? given : randomUUID();
+  // An id is in every log line and span and goes upstream: what looks like a key is none.
+  const id = given !== undefined && validRequestId.test(given) && scrub(given) === given ? given : randomUUID();
   const clientIp = clientAddress(req.socket.remoteAddress, headers.getAll('x-forwarded-for'), pipeline.trusted);
   const refuse = (refusal: Problem): Refused => ({ refusal, id, clientIp });
 

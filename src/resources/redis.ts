@@ -1,5 +1,6 @@
 /** Redis connections that fail fast, never fail loudly, and come back by themselves. */
 import type { Redis, RedisOptions } from 'ioredis';
+import { rememberSecret } from '../telemetry/known-secrets.ts';
 
 /** `down` until the connection is `ready` again; it is tried for ever. */
 export type RedisState = 'connecting' | 'ready' | 'down';
@@ -26,6 +27,7 @@ export interface RedisEvents {
  */
 export async function createRedis(url: string, events: RedisEvents): Promise<RedisResource> {
   const address = parseRedisUrl(url);
+  rememberSecret(address.password);
   const { Redis } = await import('ioredis');
   const client = new Redis({
     ...address,

@@ -163,7 +163,7 @@ export class RecordedExchange implements ExchangeTrace, CommandOwner {
     const attributes: Attributes = {
       ...methodAttributes(method),
       [semconv.URL_SCHEME]: 'http',
-      [semconv.URL_PATH]: scrub(path.length > MAX_PATH ? path.slice(0, MAX_PATH) : path),
+      [semconv.URL_PATH]: scrub(path, MAX_PATH),
       [semconv.SLUICE_OUTCOME]: end.outcome,
     };
     if (route !== undefined) attributes[semconv.HTTP_ROUTE] = route;
