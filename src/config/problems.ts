@@ -33,8 +33,7 @@ export function problemAt(
   severity: ConfigProblem['severity'] = 'error',
 ): ConfigProblem {
   const { file, line, column } = location;
-  // A key that stands where none belongs is quoted by no message, and is no part of a path.
-  return { file, line, column, path: scrub(printPath(pointer)), message: scrub(message), severity };
+  return { file, line, column, path: printPath(pointer), message, severity };
 }
 
 /** In the order of the files and of the places in them, without repetitions, at most 100 and a count of the others. */
@@ -51,13 +50,15 @@ export function arrange(problems: readonly ConfigProblem[], files: readonly stri
   return [...kept, { file, line: 0, column: 0, path: '', message, severity }];
 }
 
-/** Problems for people, one line each: `proxy.yaml:12:7  policies[2].with.limit  must be an integer, got "abc"`. */
+/**
+ * Problems for people, without what looks like a key that stands where none belongs. One line each: `proxy.yaml:12:7  policies[2].with.limit  must be an integer, got "abc"`.
+ */
 export function formatProblems(problems: readonly ConfigProblem[]): string {
   return problems
     .map(({ file, line, column, path, message, severity }) => {
       const place = line === 0 ? file : `${file}:${line}:${column}`;
       const said = severity === 'warning' ? `warning: ${message}` : message;
-      return [place, path, said].filter((part) => part !== '').join('  ');
+      return [place, scrub(path), scrub(said)].filter((part) => part !== '').join('  ');
     })
     .join('\n');
 }
