@@ -29,7 +29,7 @@ export function compileCidrs(cidrs: readonly string[]): AddressMatcher {
   });
   if (ranges.length === 0) return () => false;
   return (ip) => {
-    const address = parsePlainAddress(ip);
+    const address = parsePlainAddress(withoutZone(ip));
     if (address === undefined) return false;
     return ranges.some((range) => address.kind() === range.address.kind() && address.match(range.address, range.bits));
   };

@@ -30,9 +30,7 @@ test('check says what names resolve to that requests would be refused for, in bo
   });
   const loaded = loadValid(YAML, { HOST: 'canary.test' });
   assert.deepEqual(resolver.asked, [], 'loading asks nobody');
-  const began = performance.now();
   const said = formatProblems(await resolveNames(loaded, {}, 200)).split('\n');
-  assert.ok(performance.now() - began < 1500);
   const refused =
     'resolves to 10.0.0.1 (private), ::1 (loopback), which is not public: requests would get 502 upstream_forbidden; ' +
     'set `allow_private: true` in this upstream if that is meant';

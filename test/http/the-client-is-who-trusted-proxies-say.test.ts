@@ -42,10 +42,8 @@ test('a header full of hops, or of anything else, costs linear time', () => {
       clientAddress('10.0.0.1', [`${header}1.1.1.1`], trusted);
       return performance.now() - began;
     };
-    time(16_384);
-    assert.ok(time(16_384) < 50, part);
-    // Sixteen times the bytes: were it quadratic, 256 times the time.
-    assert.ok(time(262_144) < 500, part);
+    // Sixteen times what a header can hold: quadratic, it would be 10 billion steps.
+    assert.ok(time(262_144) < 3000, part);
   }
 });
 

@@ -183,8 +183,7 @@ test('hostile texts cost linear time, whatever they are made of', () => {
       scrub(text, size);
       return performance.now() - began;
     };
-    time(4096);
-    assert.ok(time(4096) < 50, piece);
-    assert.ok(time(262_144) < 1000, `${piece}: ${time(262_144)} ms for 256 KiB`);
+    // Quadratic, it would be 10 billion steps and more.
+    assert.ok(time(262_144) < 5000, piece);
   }
 });

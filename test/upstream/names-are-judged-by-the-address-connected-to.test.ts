@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { Agent, request as undiciRequest } from 'undici';
 import WebSocket from 'ws';
@@ -69,6 +69,12 @@ test('the answer names no address', async (t) => {
 });
 
 test('of several addresses one that is not public is enough: none is connected to', async (t) => {
+  const tried: unknown[] = [];
+  const { emit } = Socket.prototype;
+  t.mock.method(Socket.prototype, 'emit', function (this: Socket, event: string, ...rest: unknown[]) {
+    if (event === 'connectionAttempt') tried.push(rest[1]);
+    return Reflect.apply(emit, this, [event, ...rest]);
+  });
   let answer: string[] = [];
   const { proxy, upstream } = await start(t, () => answer);
   for (answer of [
@@ -77,11 +83,10 @@ test('of several addresses one that is not public is enough: none is connected t
     ['2606:4700::1', '1.1.1.1', '127.0.0.1'],
     ['2606:4700::1', '::1'],
   ]) {
-    const began = performance.now();
     assert.equal(await codeOf(`${proxy.url}/openai/x`), '502 upstream_forbidden', answer.join());
-    assert.ok(performance.now() - began < 200, 'no other address was tried first');
   }
-  assert.equal(upstream.connections, 0);
+  assert.ok(tried.includes(Number(new URL(proxy.url).port)), 'attempts are seen');
+  assert.ok(!tried.includes(upstream.port), 'the public ones are not tried either');
 });
 
 test('a resolver that answers the check with a public address and the connection with another gains nothing', async (t) => {
@@ -113,10 +118,9 @@ test('a resolver that never answers delays neither readiness nor other routes', 
     'redis: { url: "redis://redis.test:6379" }',
     'telemetry: { traces: { endpoint: "http://collector.test:4318" } }',
   ].join('\n');
-  const began = performance.now();
+  // Whatever waited for the resolver would wait for ever.
   const proxy = await startProxy(yaml, { t });
   assert.equal((await fetch(`${proxy.adminUrl}/readyz`)).status, 200);
-  assert.ok(performance.now() - began < 2000, 'at once');
   assert.ok(!asked.includes('provider.test'), 'nobody asks before there is a request');
   assert.equal(await codeOf(`${proxy.url}/named/x`), '504 upstream_connect_timeout');
   assert.equal(await codeOf(`${proxy.url}/literal/x`), '200 ok');
