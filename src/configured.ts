@@ -47,6 +47,7 @@ export async function checkConfig(options: AppOptions & { readonly resolve?: boo
       env: options.env ?? process.env,
       upstreams,
       limits,
+      slots: limits.slots,
       podName: '',
       log: { info: () => {}, warn: () => {}, error: () => {} },
       entryMetrics: () => ({ decision: () => {}, duration: () => {} }),

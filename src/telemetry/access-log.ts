@@ -50,7 +50,7 @@ export interface AccessRecord extends AnswerMembers {
   /** From the request's headers to the end, in milliseconds. */
   readonly durationMs: number;
   readonly attempts: number;
-  /** How long attempts waited for a connection to be free, in milliseconds. */
+  /** How long it waited in queues of policies and for a connection to be free, in milliseconds. */
   readonly queueMs?: number;
   /** Where the upstream left its response unfinished. */
   readonly truncated?: TruncationPhase | undefined;
