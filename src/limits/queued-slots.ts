@@ -89,6 +89,7 @@ export abstract class QueuedSlots<Key extends SlotKey> implements ManagedSlots {
   }
 
   #settle(waiter: Waiter, answer: Answer): void {
-    this.#onWait?.(waiter.key.pool.bulkhead.id, waiter.settle(answer) / 1000);
+    const milliseconds = waiter.settle(answer);
+    this.#onWait?.(waiter.key.pool.bulkhead.id, milliseconds / 1000);
   }
 }
