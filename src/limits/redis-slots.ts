@@ -5,11 +5,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { LeaseKeeper } from './lease-keeper.ts';
-import { Patience, type Patient } from './patience.ts';
 import { QueuedSlots } from './queued-slots.ts';
+import { RedisKey, RedisSlot, type SlotHolder } from './redis-slot.ts';
 import { type SlotClient, SlotLeases } from './slot-leases.ts';
-import { SlotKey } from './slot-table.ts';
-import type { Answer, Bulkhead, OnWait, Slot, SlotsOfKey } from './slots.ts';
+import { SlotQuestions } from './slot-questions.ts';
+import type { Answer, Bulkhead, OnWait, SlotsOfKey } from './slots.ts';
 import { TurnPoll } from './turn-poll.ts';
 
 /** Whether Redis may be asked: the breaker of the connection, which slots share with the store of limits. */
@@ -40,41 +40,15 @@ const TURN_MS = 1000;
 /** Most slots that are asked for at once. */
 const MOST = 64;
 
-class RedisKey extends SlotKey {
-  readonly leases = new Set<string>();
-  /** Commands under way that may give slots. */
-  asking = 0;
-  /** One of them is for those who wait, and whether to ask again after it. */
-  serving = false;
-  again = false;
-
-  get id(): string {
-    return this.pool.bulkhead.id;
-  }
-
-  override get empty(): boolean {
-    return this.asking === 0 && super.empty;
-  }
-}
-
-/** Asked and not answered; `done` gets undefined where Redis has failed. */
-interface Pending extends Patient {
-  readonly key: RedisKey;
-  readonly ids: readonly string[];
-  readonly done: (given: readonly string[] | undefined) => void;
-}
-
 /** Counts in Redis. The client belongs to who made it; {@link close} leaves it open. */
-export class RedisSlots extends QueuedSlots<RedisKey> {
+export class RedisSlots extends QueuedSlots<RedisKey> implements SlotHolder {
   readonly #gate: RedisGate;
   readonly #leases: SlotLeases;
   readonly #keeper: LeaseKeeper;
-  readonly #patience: Patience<Pending>;
+  readonly #questions: SlotQuestions;
   readonly #poll = new TurnPoll<RedisKey>((key) => this.serve(key));
   readonly #replicas: number;
   readonly #timeoutMs: number;
-  readonly #process = randomBytes(9).toString('base64url');
-  #count = 0;
   #closed = false;
 
   constructor(options: RedisSlotsOptions) {
@@ -83,17 +57,17 @@ export class RedisSlots extends QueuedSlots<RedisKey> {
     this.#gate = gate;
     this.#replicas = Math.max(1, options.replicas ?? 1);
     this.#timeoutMs = timeoutMs;
-    this.#leases = new SlotLeases({ client, process: this.#process, leaseMs, turnMs: TURN_MS, onCommand });
+    const process = randomBytes(9).toString('base64url');
+    const failed = (error: unknown) => this.#failed(error);
+    this.#leases = new SlotLeases({ client, process, leaseMs, turnMs: TURN_MS, onCommand });
     this.#keeper = new LeaseKeeper({
       leases: this.#leases,
       working: () => this.#working,
-      failed: (error) => this.#failed(error),
+      failed,
       leaseMs,
       log: options.log,
     });
-    this.#patience = new Patience(timeoutMs, () =>
-      this.#failed(new Error(`Redis did not answer within ${timeoutMs} ms`)),
-    );
+    this.#questions = new SlotQuestions({ leases: this.#leases, keeper: this.#keeper, process, timeoutMs, failed });
   }
 
   get #working(): boolean {
@@ -113,7 +87,7 @@ export class RedisSlots extends QueuedSlots<RedisKey> {
     if (!this.#working) return this.#takeHere(key);
     if (key.lane.size > 0) return 'taken';
     return new Promise((resolve) => {
-      this.#ask(key, 1, 0, (given) => {
+      this.#questions.ask(key, 1, 0, (given) => {
         if (given === undefined) resolve(this.#takeHere(key));
         else resolve(given[0] === undefined ? this.#none(key) : new RedisSlot(this, key, given[0]));
       });
@@ -159,24 +133,18 @@ export class RedisSlots extends QueuedSlots<RedisKey> {
 
   async close(): Promise<void> {
     if (this.#closed) return;
-    const ends: Promise<unknown>[] = [];
-    for (const key of [...this.table.all()]) {
-      if (this.#working && key.leases.size > 0) {
-        for (const id of key.leases) this.#keeper.giveBack(key, [id]);
-        ends.push(this.#leases.count(key));
-      }
-    }
+    for (const key of this.table.all()) this.#keeper.giveBack(key, [...key.leases]);
+    // Commands are answered in order: behind this answer Redis knows of every end.
+    const told = this.#working ? this.#leases.count({ id: '/end', key: '' }) : undefined;
     this.#closed = true;
     this.#keeper.stop();
     this.#poll.stop();
-    this.#fallBack();
-    this.#patience.stop();
+    this.#questions.stop();
     for (const key of [...this.table.all()]) this.refuseAll(key, 'unavailable');
-    if (ends.length === 0) return;
-    // Commands are answered in order: behind these answers Redis knows of all ends.
+    if (told === undefined) return;
     const late = Promise.withResolvers<void>();
     const timer = setTimeout(late.resolve, this.#timeoutMs);
-    await Promise.race([Promise.allSettled(ends), late.promise]);
+    await Promise.race([told.catch(() => undefined), late.promise]);
     clearTimeout(timer);
   }
 
@@ -193,7 +161,7 @@ export class RedisSlots extends QueuedSlots<RedisKey> {
     if (waiting === 0) return;
     key.serving = true;
     key.again = false;
-    this.#ask(key, Math.min(waiting, MOST), waiting, (given) => {
+    this.#questions.ask(key, Math.min(waiting, MOST), waiting, (given) => {
       key.serving = false;
       if (given === undefined) this.#serveHere(key);
       else this.#distribute(key, given, waiting);
@@ -230,51 +198,16 @@ export class RedisSlots extends QueuedSlots<RedisKey> {
     if (this.#working) this.#leases.withdraw(key).catch(() => undefined);
   }
 
-  #ask(key: RedisKey, wanted: number, waiting: number, done: Pending['done']): void {
-    const ids = Array.from({ length: wanted }, () => this.#newId());
-    const pending: Pending = { key, ids, done, deadline: 0 };
-    key.asking++;
-    this.#patience.start(pending);
-    this.#request(key, ids, waiting).then(
-      (given) => {
-        if (!this.#patience.end(pending)) {
-          // It has been dealt with as if Redis had not answered.
-          this.#keeper.giveBack(key, ids.slice(0, given));
-          return;
-        }
-        key.asking--;
-        done(ids.slice(0, given));
-      },
-      (error: unknown) => {
-        if (this.#patience.has(pending)) this.#failed(error);
-      },
-    );
-  }
-
-  async #request(key: RedisKey, ids: readonly string[], waiting: number): Promise<number> {
-    const ask = () => this.#leases.ask(key, { limit: key.limit, ids, known: key.leases.size, waiting });
-    let given = await ask();
-    if (given === 'lost') {
-      await this.#keeper.register(key);
-      given = await ask();
-    }
-    return given === 'lost' ? 0 : given;
-  }
-
   #failed(error: unknown): void {
     if (this.#closed) return;
     this.#gate.failed(error);
     this.#fallBack();
   }
 
-  /** Whoever still waits for Redis is answered from here at once; what Redis may have given goes back. */
+  /** Whoever still waits for Redis is answered from here at once. */
   #fallBack(): void {
     this.#poll.clear();
-    for (const { key, ids, done } of this.#patience.endAll()) {
-      key.asking--;
-      this.#keeper.giveBack(key, ids);
-      done(undefined);
-    }
+    this.#questions.giveUp();
   }
 
   #takeHere(key: RedisKey): Answer {
@@ -284,7 +217,7 @@ export class RedisSlots extends QueuedSlots<RedisKey> {
       return 'unavailable';
     }
     if (onStoreError === 'allow' || (key.lane.size === 0 && key.held < this.#share(key)))
-      return new RedisSlot(this, key, this.#newId());
+      return new RedisSlot(this, key, this.#questions.newId());
     return this.#none(key);
   }
 
@@ -295,7 +228,7 @@ export class RedisSlots extends QueuedSlots<RedisKey> {
 
   #serveHere(key: RedisKey): void {
     const { onStoreError } = key.pool.bulkhead;
-    const hold = () => new RedisSlot(this, key, this.#newId());
+    const hold = () => new RedisSlot(this, key, this.#questions.newId());
     if (onStoreError === 'deny' || this.#closed) this.refuseAll(key, 'unavailable');
     else while (onStoreError === 'allow' || key.held < this.#share(key)) if (!this.grant(key, hold)) break;
     this.table.forget(key);
@@ -303,30 +236,5 @@ export class RedisSlots extends QueuedSlots<RedisKey> {
 
   #share(key: RedisKey): number {
     return Math.max(1, Math.floor(key.limit / this.#replicas));
-  }
-
-  #newId(): string {
-    this.#count++;
-    return `${this.#process}:${this.#count}`;
-  }
-}
-
-class RedisSlot implements Slot {
-  readonly #slots: RedisSlots;
-  readonly #key: RedisKey;
-  readonly #id: string;
-  #ended = false;
-
-  constructor(slots: RedisSlots, key: RedisKey, id: string) {
-    this.#slots = slots;
-    this.#key = key;
-    this.#id = id;
-    slots.hold(key, id);
-  }
-
-  end(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#slots.freed(this.#key, this.#id);
   }
 }
