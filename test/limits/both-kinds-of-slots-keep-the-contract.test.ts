@@ -25,14 +25,16 @@ for (const [name, open] of Object.entries(sides)) {
 
     it('count once however often they are given back', async (t) => {
       const slots = await open(t);
-      const bulkhead = bulkheadOf(1);
+      const bulkhead = bulkheadOf(2);
+      await takeSlot(slots, bulkhead);
       const slot = await takeSlot(slots, bulkhead);
       slot.end();
       slot.end();
       await takeSlot(slots, bulkhead);
       slot.end();
       assert.equal(await slots.take(bulkhead, 'k'), 'taken');
-      assert.deepEqual(await slots.inspect(bulkhead.id, 'k'), { limit: 1, held: 1, heldHere: 1, waitingHere: 0 });
+      assert.deepEqual(await slots.inspect(bulkhead.id, 'k'), { limit: 2, held: 2, heldHere: 2, waitingHere: 0 });
+      assert.equal(slots.usage().find(({ id }) => id === bulkhead.id)?.held, 2);
     });
 
     it('of different keys and ids are kept apart', async (t) => {
@@ -202,3 +204,9 @@ for (const [name, open] of Object.entries(sides)) {
     });
   });
 }
+
+it('a free slot in memory is given without a promise', async (t) => {
+  const slots = await sides.memory?.(t);
+  const answer = slots?.take(bulkheadOf(1), 'k');
+  assert.ok(typeof answer === 'object' && !(answer instanceof Promise));
+});

@@ -107,6 +107,20 @@ test('slots of a replica that has died come back when their leases run out, and 
   assert.ok(took > 400 && took < 1500, `after ${took} ms`);
 });
 
+test('slots of the dead come back although the living go on', async (t) => {
+  const url = await testRedisUrl(t);
+  const [dead, alive] = [
+    await openRedisSlots(t, { url, leaseMs: 300 }),
+    await openRedisSlots(t, { url, leaseMs: 60_000 }),
+  ];
+  const bulkhead = bulkheadOf(2);
+  await takeSlot(dead.slots, bulkhead);
+  await takeSlot(alive.slots, bulkhead);
+  await dead.close();
+  const took = await until(() => frees(alive.slots, bulkhead), 5000);
+  assert.ok(took > 200, `after ${took} ms`);
+});
+
 test('a replica that has died waiting keeps others from a slot for a second at most', async (t) => {
   const [dead, alive] = await replicas(t, 2);
   assert.ok(dead && alive);
@@ -127,10 +141,14 @@ test('who stops to wait gives its turn up at once', async (t) => {
   assert.ok(one && two);
   const bulkhead = bulkheadOf(1);
   const held = await takeSlot(two.slots, bulkhead);
-  const waiter = waitSlot(one.slots, bulkhead);
-  await until(async () => (await two.client.hlen(turnsKey(bulkhead.id, 'k'))) === 1, 1000);
-  waiter.leave();
-  await until(async () => (await two.client.exists(turnsKey(bulkhead.id, 'k'))) === 0, 500);
+  // While its process asks, and between two questions.
+  for (let i = 0; i < 6; i++) {
+    const waiter = waitSlot(one.slots, bulkhead);
+    await until(async () => (await two.client.hlen(turnsKey(bulkhead.id, 'k'))) === 1, 1000);
+    await sleep(i * 7);
+    waiter.leave();
+    await until(async () => (await two.client.exists(turnsKey(bulkhead.id, 'k'))) === 0, 500);
+  }
   held.end();
   await takeSlot(two.slots, bulkhead);
 });
