@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import Type from 'typebox';
+import { definePolicy } from '../../src/policy.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { startRawUpstream } from '../support/raw-upstream.ts';
 import { testRedisUrl } from '../support/redis.ts';
@@ -152,4 +154,83 @@ test('in shadow mode nobody is refused or delayed; what would have been is count
   await held.gauges({ inUse: 1, waiting: 0 });
   const decisions = 'sluice_policy_decisions_total\\{policy="concurrency",decision="deny",mode="shadow"\\} 1';
   assert.match(await held.proxy.metrics(), new RegExp(`^${decisions}$`, 'm'));
+});
+
+test('without Redis, on_store_error says who passes', async (t) => {
+  const extra = { redis: { url: 'redis://127.0.0.1:1' } };
+  for (const [settings, statuses] of [
+    [{ on_store_error: 'deny' }, [503, 503]],
+    [{}, [200, 429]],
+    [{ on_store_error: 'allow' }, [200, 200]],
+  ] as const) {
+    const held = await startHeld(t, { limit: 1, ...settings }, { extra });
+    const seen: number[] = [];
+    for (const expected of statuses) {
+      if (expected === 200) {
+        const { exchange } = await held.run();
+        await exchange.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n');
+        seen.push(200);
+        continue;
+      }
+      const refused = await (await held.ask()).response();
+      seen.push(refused.status);
+      const code = expected === 429 ? 'concurrency_limited' : 'limits_unavailable';
+      assert.equal(problemOf(refused.body).code, code);
+    }
+    assert.deepEqual(seen, statuses);
+  }
+});
+
+test('clients take turns by identity, and by address where they have none', async (t) => {
+  const named = definePolicy({
+    name: 'named',
+    summary: 'believes a header',
+    schema: Type.Object({}),
+    setup: () => ({
+      request(ctx) {
+        const name = ctx.in.headers.get('x-name');
+        if (name !== undefined) ctx.setIdentity(name);
+      },
+    }),
+  });
+  const queue = { size: 20, timeout: '10s' };
+  const options = { before: [{ policy: 'named' }], policies: [named] };
+  const held = await startHeld(t, { limit: 1, queue }, options);
+  let { exchange } = await held.run();
+  const sent = ['greedy', 'greedy', 'greedy', 'greedy', 'modest', undefined];
+  for (const [i, name] of sent.entries()) {
+    await held.ask({ 'x-n': String(i), ...(name === undefined ? {} : { 'x-name': name }) });
+    await held.gauges({ waiting: i + 1 });
+  }
+  const order: (string | undefined)[] = [];
+  for (let i = 0; i < sent.length; i++) {
+    await answer(exchange);
+    exchange = await held.upstream.nextExchange();
+    order.push(sent[Number(exchange.head.get('x-n'))]);
+  }
+  assert.deepEqual(order, ['greedy', 'modest', undefined, 'greedy', 'greedy', 'greedy']);
+});
+
+test('a WebSocket that waits is opened in its turn, and one that leaves gives its place up', async (t) => {
+  const held = await startHeld(t, { limit: 1, queue: { size: 5, timeout: '10s' } });
+  const { exchange } = await held.run();
+  const handshake = async () => {
+    const client = await connectRaw(held.proxy.url, { t });
+    const key = 'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13';
+    await client.send(
+      `GET /openai/ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n${key}\r\n\r\n`,
+    );
+    return client;
+  };
+  const leaving = await handshake();
+  await held.gauges({ waiting: 1 });
+  leaving.reset();
+  await held.gauges({ waiting: 0 });
+  await handshake();
+  await held.gauges({ waiting: 1 });
+  await answer(exchange);
+  const opened = await held.upstream.nextExchange();
+  assert.equal(opened.url, '/ws');
+  opened.reset();
+  await held.gauges({ inUse: 0, waiting: 0 });
 });
