@@ -15,7 +15,7 @@ WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
 COPY . .
-RUN node esbuild.mjs && node dist/sluice.js check --config proxy.yaml
+RUN node esbuild.mjs && node dist/sluice.js check --no-dns --config proxy.yaml
 
 FROM ${BASE}
 ARG VERSION=0.1.0

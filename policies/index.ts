@@ -1,6 +1,7 @@
 /** The registry: one line for each policy. A new policy is NAME.ts, NAME.yaml, its line here, and a test. */
 import type { Policy } from '../src/policy.ts';
 import { bodyLimit } from './body-limit.ts';
+import { concurrency } from './concurrency.ts';
 import { headers } from './headers.ts';
 import { ipAccess } from './ip-access.ts';
 import { keyInjection } from './key-injection.ts';
@@ -8,5 +9,5 @@ import { requestRate } from './request-rate.ts';
 
 /** Every policy that `proxy.yaml` can name, by its name. */
 export const policies: ReadonlyMap<string, Policy> = new Map(
-  [bodyLimit, headers, ipAccess, keyInjection, requestRate].map((policy) => [policy.name, policy]),
+  [bodyLimit, concurrency, headers, ipAccess, keyInjection, requestRate].map((policy) => [policy.name, policy]),
 );

@@ -2,7 +2,7 @@
 import Type from 'typebox';
 import { Duration, OneOf, OneOrMany } from '../src/config/types.ts';
 import { RateLimitFields } from '../src/limits/headers.ts';
-import { BadKeyPart, compileKey, compileKeyName, type KeyOptions } from '../src/limits/key.ts';
+import { compileKeyOptions, keyOptions } from '../src/limits/key-options.ts';
 import { MAX_SLOTS } from '../src/limits/store.ts';
 import { type Claim, ConfigError, definePolicy, type Problem, type Verdict, type Window } from '../src/policy.ts';
 
@@ -13,24 +13,7 @@ const schema = Type.Object(
     granularity: Type.Optional(
       Duration({ description: 'Step in which the window slides, a hundredth of `per` at least; default a twentieth.' }),
     ),
-    key: Type.Unsafe<string | string[]>({
-      ...OneOrMany(
-        { type: 'string', minLength: 1 },
-        'Who is counted: client_ip, identity, route, upstream, model, global, header:NAME, or a list that combines them.',
-      ),
-      default: 'client_ip',
-    }),
-    missing: OneOf(['shared', 'deny', 'client_ip'], {
-      default: 'shared',
-      description:
-        'A request without that header, identity or model: shares one count, is refused, or counts by address.',
-    }),
-    ipv6_prefix: Type.Integer({
-      minimum: 1,
-      maximum: 128,
-      default: 64,
-      description: 'IPv6 addresses that share so many bits are one client.',
-    }),
+    ...keyOptions,
     on_store_error: OneOf(['local', 'allow', 'deny'], {
       default: 'local',
       description:
@@ -47,7 +30,7 @@ export const requestRate = definePolicy({
   summary: 'At most so many requests in any window of time, shared by all replicas through Redis.',
   schema,
   setup(env) {
-    const { limit, per, granularity, key, missing, ipv6_prefix: ipv6Prefix, headers } = env.config;
+    const { limit, per, granularity, headers } = env.config;
     if (per < 1) throw new ConfigError('must be longer than 0, e.g. 1m', '/per');
     if (granularity !== undefined && (granularity < 1 || granularity > per || granularity * MAX_SLOTS < per)) {
       throw new ConfigError(`must be between \`per\` and a ${MAX_SLOTS}th of it`, '/granularity');
@@ -59,19 +42,7 @@ export const requestRate = definePolicy({
       ...(granularity === undefined ? {} : { slotMs: granularity }),
       onStoreError: env.config.on_store_error,
     };
-    const parts = typeof key === 'string' ? [key] : key;
-    const options: KeyOptions = { parts, missing, ipv6Prefix, podName: env.podName };
-    const keyOf = compile();
-    const keyNamed = compileKeyName(options);
-
-    function compile() {
-      try {
-        return compileKey(options);
-      } catch (error) {
-        if (!(error instanceof BadKeyPart)) throw error;
-        throw new ConfigError(error.message, typeof key === 'string' ? '/key' : `/key/${error.index}`);
-      }
-    }
+    const counted = compileKeyOptions(env.config, env.podName);
 
     function claim(found: string | Problem): Claim | Problem {
       return typeof found === 'string' ? { window, key: found, weight: 1 } : found;
@@ -94,7 +65,7 @@ export const requestRate = definePolicy({
       limit: {
         ...(headers ? { fields: new RateLimitFields(window) } : {}),
         claim(ctx) {
-          const found = keyOf(ctx);
+          const found = counted.of(ctx);
           return found instanceof Promise ? found.then(claim) : claim(found);
         },
         decide(_, verdict) {
@@ -102,13 +73,13 @@ export const requestRate = definePolicy({
         },
       },
       async inspect(text) {
-        const named = keyNamed(text);
+        const named = counted.named(text);
         if (named === undefined) return undefined;
         const { used, remaining, resetMs } = await env.limits.usage(window, named);
         return { key: named, limit, used, remaining, reset_ms: resetMs };
       },
       reset(text) {
-        const named = keyNamed(text);
+        const named = counted.named(text);
         return named !== undefined && env.limits.reset(window, named);
       },
     };

@@ -23,7 +23,7 @@ import type { Core } from './http/context.ts';
 import { HeldBytes } from './http/held-bytes.ts';
 import type { Observer } from './http/observer.ts';
 import { ProxyServer } from './http/server.ts';
-import type { ManagedLimitStore } from './limits/store.ts';
+import type { ManagedLimits } from './limits/create.ts';
 import type { Pipeline } from './pipeline/build.ts';
 import { LivePipeline } from './pipeline/live.ts';
 import { MemoryPressure } from './resources/memory-pressure.ts';
@@ -53,7 +53,7 @@ export interface App {
   readonly config: Config;
   readonly warnings: readonly ConfigProblem[];
   readonly log: RootLog;
-  readonly limits: ManagedLimitStore;
+  readonly limits: ManagedLimits;
   readonly tracing: Tracing | undefined;
   /**
    * Stops: not ready any more, but serving on until nothing runs or `drainMs` (default `server.drain`) has passed; then
@@ -83,7 +83,7 @@ class SluiceApp implements App {
   #observer: Observer | undefined;
   #server: ProxyServer | undefined;
   #admin: Admin | undefined;
-  #limits: ManagedLimitStore | undefined;
+  #limits: ManagedLimits | undefined;
   tracing: Tracing | undefined;
   proxyAddresses: readonly AddressInfo[] = [];
   adminAddresses: readonly AddressInfo[] = [];
@@ -109,7 +109,7 @@ class SluiceApp implements App {
     return this.#loaded.warnings;
   }
 
-  get limits(): ManagedLimitStore {
+  get limits(): ManagedLimits {
     if (this.#limits === undefined) throw new Error('the app has not been prepared');
     return this.#limits;
   }
@@ -118,9 +118,11 @@ class SluiceApp implements App {
   async prepare(): Promise<void> {
     const { config } = this.#loaded;
     try {
-      this.#limits = await createLimits(this.#loaded, this.#options, this.log, (s) =>
-        this.#metrics.redisCommand.observe(s),
-      );
+      this.#limits = await createLimits(this.#loaded, this.#options, {
+        log: this.log,
+        onCommand: (seconds) => this.#metrics.redisCommand.observe(seconds),
+        onWait: (id, seconds) => this.#metrics.slotWait(id, seconds),
+      });
       this.tracing = await createTracing({ ...tracingOf(config), version }, this.log);
       warnOfUnused(config, this.#options.env ?? process.env, this.log);
       // Without traces or without Redis nobody listens to its commands.
@@ -222,6 +224,7 @@ class SluiceApp implements App {
       env,
       upstreams: this.#upstreams,
       limits: this.limits,
+      slots: this.limits.slots,
       podName: env.POD_NAME || hostname(),
       log: this.log,
       entryMetrics: (id, mode) => this.#metrics.policy(id, mode),
@@ -290,6 +293,7 @@ class SluiceApp implements App {
 
   #renderMetrics(): Promise<string> {
     this.#metrics.redisState(this.limits.state());
+    this.#metrics.slots(this.limits.slots.usage());
     this.#metrics.heldBodies(this.#held.total);
     this.#metrics.memoryRatio(this.#pressure.ratio);
     const pools = this.#upstreams.values();

@@ -1,9 +1,9 @@
 /** From files to a pipeline: what start, reload and check have in common. */
 import { type Loaded, loadConfig, loadConfigText } from './config/load.ts';
 import { type ConfigProblem, formatProblems, problemAt } from './config/problems.ts';
+import { resolveNames } from './config/resolve-names.ts';
 import type { Config } from './config/schema.ts';
-import { createLimitStore, type StoreLog } from './limits/create.ts';
-import type { ManagedLimitStore } from './limits/store.ts';
+import { createLimitStore, type LimitStoreOptions, type ManagedLimits } from './limits/create.ts';
 import { BuildError, buildPipeline, type Pipeline } from './pipeline/build.ts';
 import type { Policy, PolicyLogger } from './policy.ts';
 import { secretOf } from './resources/secrets.ts';
@@ -35,8 +35,11 @@ export class ConfigProblems extends Error {
   }
 }
 
-/** Loads and validates a configuration without starting anything; policies are set up and closed again. */
-export async function checkConfig(options: AppOptions): Promise<Loaded> {
+/**
+ * Loads and validates a configuration without starting anything; policies are set up and closed again.
+ * @param options `resolve`: also resolve the names of upstreams, for two seconds at most, and warn of what would be refused.
+ */
+export async function checkConfig(options: AppOptions & { readonly resolve?: boolean }): Promise<Loaded> {
   const loaded = await load(options);
   const upstreams = new Shared<Upstream>();
   const limits = await createLimitStore();
@@ -46,6 +49,7 @@ export async function checkConfig(options: AppOptions): Promise<Loaded> {
       env: options.env ?? process.env,
       upstreams,
       limits,
+      slots: limits.slots,
       podName: '',
       log: { info: () => {}, warn: () => {}, error: () => {} },
       entryMetrics: () => ({ decision: () => {}, duration: () => {} }),
@@ -54,7 +58,9 @@ export async function checkConfig(options: AppOptions): Promise<Loaded> {
   } finally {
     await limits.close();
   }
-  return loaded;
+  if (options.resolve !== true) return loaded;
+  const names = await resolveNames(loaded, options.env ?? process.env);
+  return { ...loaded, warnings: [...loaded.warnings, ...names] };
 }
 
 /** Reads and validates; throws {@link ConfigProblems}. */
@@ -88,9 +94,8 @@ export async function build(
 export async function createLimits(
   { config, locate }: Loaded,
   { env = process.env }: AppOptions,
-  log: StoreLog,
-  onCommand: (seconds: number) => void,
-): Promise<ManagedLimitStore> {
+  told: Pick<LimitStoreOptions, 'log' | 'onCommand' | 'onWait'>,
+): Promise<ManagedLimits> {
   const { url, tls, sentinel_password: password, replicas } = config.redis;
   let files: ReturnType<typeof readTls>;
   try {
@@ -100,7 +105,7 @@ export async function createLimits(
     throw new ConfigProblems([problemAt(locate('/redis/tls'), '/redis/tls', `a file cannot be read: ${code}`)]);
   }
   const sentinelPassword = password === undefined ? undefined : secretOf(password, env).value();
-  return createLimitStore({ redis: { url, tls: files, sentinelPassword }, replicas, log, onCommand });
+  return createLimitStore({ redis: { url, tls: files, sentinelPassword }, replicas, ...told });
 }
 
 /** What of a configuration makes tracing. */

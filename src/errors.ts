@@ -32,6 +32,8 @@ export const catalogue = {
   address_denied: { status: 403, title: 'The client address is not allowed', source: 'client' },
   header_denied: { status: 403, title: 'A header is not allowed', source: 'client' },
   rate_limited: { status: 429, title: 'A request limit has been reached', source: 'client' },
+  concurrency_limited: { status: 429, title: 'Too many requests are running', source: 'client' },
+  queue_timeout: { status: 503, title: 'The request waited too long for its turn', source: 'internal' },
   policy_fault: { status: 500, title: 'A policy failed', source: 'internal' },
   internal_error: { status: 500, title: 'Sluice failed', source: 'internal' },
   key_missing: { status: 503, title: 'The provider key is not configured', source: 'internal' },

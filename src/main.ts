@@ -6,6 +6,7 @@ import { type App, ConfigProblems, checkConfig, createApp, version } from './app
 import { proxySchema } from './config/json-schema.ts';
 import { formatProblems } from './config/problems.ts';
 import { summaryOf } from './summary.ts';
+import { scrub } from './telemetry/redact.ts';
 
 const usage = `Usage: sluice [run] [--config FILE]…     run the sidecar (default: proxy.yaml)
        sluice check [--config FILE]…    validate the configuration and exit (also --check)
@@ -14,6 +15,7 @@ const usage = `Usage: sluice [run] [--config FILE]…     run the sidecar (defau
 
   --config FILE   a configuration file; given several times, later files are laid over earlier ones
                   (maps merge, lists replace, policies merge by id)
+  --no-dns        check: do not resolve the names of upstreams; else it warns of those that are unknown or not public
 
 Signals: SIGHUP reloads the configuration, SIGTERM and SIGINT drain and exit, a second one exits at once.
 Exit codes: 0 done, 1 cannot run (a port is taken, for example), 2 the configuration or the command line is wrong.
@@ -24,6 +26,7 @@ class UsageError extends Error {}
 interface Command {
   readonly name: 'run' | 'check' | 'schema' | 'version' | 'help';
   readonly files: readonly string[];
+  readonly resolve: boolean;
 }
 
 function commandOf(argv: readonly string[]): Command {
@@ -34,29 +37,32 @@ function commandOf(argv: readonly string[]): Command {
       options: {
         config: { type: 'string', short: 'c', multiple: true, default: ['proxy.yaml'] },
         check: { type: 'boolean', default: false },
+        'no-dns': { type: 'boolean', default: false },
         version: { type: 'boolean', short: 'v', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
     const [name = 'run', ...rest] = positionals;
-    const files = values.config;
-    if (values.help) return { name: 'help', files };
-    if (values.version) return { name: 'version', files };
+    const asked = { files: values.config, resolve: !values['no-dns'] };
+    if (values.help) return { name: 'help', ...asked };
+    if (values.version) return { name: 'version', ...asked };
     if (rest.length > 0) throw new UsageError(`unexpected argument "${rest[0]}"`);
     if (name !== 'run' && name !== 'check' && name !== 'schema') throw new UsageError(`unknown command "${name}"`);
-    return { name: values.check ? 'check' : name, files };
+    return { name: values.check ? 'check' : name, ...asked };
   } catch (error) {
     throw error instanceof UsageError ? error : new UsageError(error instanceof Error ? error.message : String(error));
   }
 }
 
 async function main(argv: readonly string[]): Promise<number | undefined> {
-  const { name, files } = commandOf(argv);
+  const { name, files, resolve } = commandOf(argv);
   if (name === 'help') return say(usage);
   if (name === 'version') return say(`sluice ${version}, Node ${process.versions.node}\n`);
   if (name === 'schema') return say(`${JSON.stringify(proxySchema(policies), null, 2)}\n`);
   if (name === 'check') {
-    const { config, warnings } = await checkConfig({ files, policies });
+    // A lookup that has begun holds the process until the C library gives it up (10 s and more by default).
+    process.env.RES_OPTIONS ??= 'timeout:1 attempts:1';
+    const { config, warnings } = await checkConfig({ files, policies, resolve });
     if (warnings.length > 0) process.stderr.write(`${formatProblems(warnings)}\n`);
     return say(`${files.join(' + ')}: ok, ${config.routes.length} routes, ${config.policies.length} policies\n`);
   }
@@ -91,8 +97,12 @@ async function run(app: App): Promise<void> {
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   // A stray error of one exchange must not take the others down; it is a bug, and the log says so.
+  process.off('uncaughtException', failAtStart);
   process.on('uncaughtException', (err) => app.log.error({ err }, 'an error was caught by nobody'));
   process.on('unhandledRejection', (err) => app.log.error({ err }, 'a promise was rejected and nobody listened'));
+  // Node prints its warnings to stderr by a listener of its own; the log has them instead.
+  process.removeAllListeners('warning');
+  process.on('warning', (err) => app.log.warn({ err }, 'Node warns'));
   for (const warning of app.warnings)
     app.log.warn({ file: warning.file, line: warning.line, path: warning.path }, warning.message);
   app.log.info(summaryOf(app), 'sluice is ready');
@@ -104,9 +114,20 @@ function say(text: string): number {
 }
 
 function fail(error: unknown, code: number): void {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`${scrub(message, 256 * 1024)}\n`);
   process.exitCode = code;
 }
+
+/** Until there is a log: a message, and no stack with a line of source. */
+function failAtStart(error: unknown): void {
+  fail(error, 1);
+  process.exit(1);
+}
+
+process.on('uncaughtException', failAtStart);
+// A report of a crash, where an operator asks for one, tells nothing of the environment, where keys are.
+process.report.excludeEnv = true;
 
 main(process.argv.slice(2)).then(
   (code) => {

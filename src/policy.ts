@@ -14,11 +14,13 @@
 import type { Static, TSchema } from 'typebox';
 import type { Failure, Problem, ProblemCode, ProblemOptions } from './errors.ts';
 import type { RateLimitFields } from './limits/headers.ts';
+import type { Slots } from './limits/slots.ts';
 import type { Claim, LimitStore, Verdict } from './limits/store.ts';
 
 export type { Failure, Problem, ProblemCode, ProblemOptions } from './errors.ts';
 export { compileCidrs } from './http/client-address.ts';
 export type { RateLimitFields } from './limits/headers.ts';
+export type { Answer, Bulkhead, NoSlot, Slot, Slots, Waiting } from './limits/slots.ts';
 export type { Claim, LimitStore, OnStoreError, Verdict, Window } from './limits/store.ts';
 
 /** A policy: its name in `proxy.yaml`, one line for the catalogue, the schema of its `with`, and how to set it up. */
@@ -61,6 +63,8 @@ export interface Env<Config> {
   readonly upstreams: readonly UpstreamInfo[];
   /** Limits: shared through Redis when `redis.url` is set, else per process. State belongs to the policy's id. */
   readonly limits: LimitStore;
+  /** Slots: how many exchanges run at once, shared as limits are. A slot is the hooks to return: its `end` frees it. */
+  readonly slots: Slots;
   /** Makes a refusal; see the catalogue in `errors.ts`. For policies of users, which cannot import it. */
   problem(code: ProblemCode, options?: ProblemOptions): Problem;
   /** A secret by reference. It is read when asked for, so that an absent one fails its own requests only. */
@@ -98,6 +102,8 @@ export interface PolicyInstance {
   inspect?(key: string): MaybePromise<LimitUsage | undefined>;
   /** For `DELETE /limits`: forgets what a key has used; true when there was something. */
   reset?(key: string): MaybePromise<boolean>;
+  /** Called once, when this instance is put to work. A load that fails, or is only checked, starts nothing. */
+  start?(): void;
   /** Called once, after the last exchange that uses this instance has ended. */
   close?(): void | Promise<void>;
 }
@@ -264,6 +270,8 @@ export interface RequestContext {
   model(): MaybePromise<string | undefined>;
   setIdentity(identity: string): void;
   addTag(tag: string): void;
+  /** A policy that made the request wait in a queue says for how long: it counts as waiting, not as work of Sluice. */
+  waited(milliseconds: number): void;
   /** Stops a running exchange: a refusal before the head was sent, an honest cut (law 2) after it. */
   abort(problem: Problem): void;
 }

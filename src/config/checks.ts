@@ -2,7 +2,7 @@
  * What no schema can say: names that must exist, addresses that clash, upstreams that are not on the internet. Each
  * check is one function; a further check, or one that only warns, is one more in the list.
  */
-import { forbiddenAddress } from '../upstream/address-guard.ts';
+import { forbiddenHost } from '../upstream/address-guard.ts';
 import { schemaPart } from './describe-schema.ts';
 import { clashes, formatListen, type ListenAddress, parseListen } from './listen.ts';
 import { childPointer } from './pointer.ts';
@@ -119,7 +119,7 @@ function checkUpstreamAddresses({ data, say }: Subject): void {
     const upstream = schemaPart(value);
     const url = typeof upstream.url === 'string' ? URL.parse(upstream.url) : null;
     if (url === null || upstream.allow_private !== false) continue;
-    const reason = hostFault(url.hostname);
+    const reason = forbiddenHost(url.hostname);
     if (reason === undefined) continue;
     const pointer = `${childPointer('/upstreams', name)}/url`;
     say(
@@ -134,14 +134,6 @@ function checkRedis({ data, say }: Subject): void {
   const { url, tls } = schemaPart(data.redis);
   if (tls === undefined || typeof url !== 'string' || url === '' || /^rediss/i.test(url)) return;
   say('/redis/tls', 'needs a URL that begins with rediss: this one speaks without TLS');
-}
-
-/** Why a host is forbidden, by its name or as the IP literal that WHATWG URLs make of every spelling of one. */
-function hostFault(hostname: string): string | undefined {
-  const host = hostname.replace(/\.$/, '').toLowerCase();
-  if (host === 'localhost' || host.endsWith('.localhost')) return 'loopback';
-  const isLiteral = host.startsWith('[') || /^\d+\.\d+\.\d+\.\d+$/.test(host);
-  return isLiteral ? forbiddenAddress(host.replace(/^\[|\]$/g, '')) : undefined;
 }
 
 function listOf(value: unknown): readonly unknown[] {

@@ -1,5 +1,6 @@
 /** CIDRs and addresses as written in the configuration, through ipaddr.js. */
 import ipaddr from 'ipaddr.js';
+import { parseAddress } from '../http/parse-address.ts';
 
 /**
  * Reads a CIDR or a single address and returns the network in its shortest spelling: `10.1.2.3/8` is `10.0.0.0/8`, `::1`
@@ -9,11 +10,8 @@ import ipaddr from 'ipaddr.js';
 export function normalizeCidr(text: string): string | undefined {
   const [, written, length] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   if (written === undefined) return undefined;
-  const isAddress = written.includes(':')
-    ? ipaddr.IPv6.isValid(written)
-    : /^\d{1,3}(?:\.\d{1,3}){3}$/.test(written) && ipaddr.IPv4.isValidFourPartDecimal(written);
-  if (!isAddress) return undefined;
-  const address = ipaddr.parse(written);
+  const address = parseAddress(written);
+  if (address === undefined) return undefined;
   const most = address.kind() === 'ipv4' ? 32 : 128;
   const bits = length === undefined ? most : Number(length);
   if (bits > most) return undefined;

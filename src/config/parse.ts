@@ -47,7 +47,7 @@ export function parseText(file: string, text: string, report: Report): ConfigNod
         const at = locate(pos[0]);
         if (lines.size >= 10 || lines.has(at.line)) continue;
         lines.add(at.line);
-        report(problemAt(at, '', `is not valid YAML: ${message}`));
+        report(problemAt(at, '', `is not valid YAML: ${withoutSource(message)}`));
       }
       return undefined;
     }
@@ -63,6 +63,11 @@ export function parseText(file: string, text: string, report: Report): ConfigNod
     // The parser recurses and concatenates; a text made to break it ends here, not in a stack trace.
     return whole('is not YAML that can be read');
   }
+}
+
+/** The parser's message without the text that it quotes at its end, which may be a secret; a sign or two stay. */
+function withoutSource(message: string): string {
+  return message.replace(/: (?:"[\s\S]{4,}"|[^"\s][\s\S]{2,})$/, '');
 }
 
 const empty = 'is empty; see proxy.yaml for an example';

@@ -1,4 +1,5 @@
 /** Problems of a configuration: where they are, what is wrong, and what would be right. */
+import { scrub } from '../telemetry/redact.ts';
 import { printPath } from './pointer.ts';
 
 /** A place in a file. Line and column count from 1; both are 0 when a whole file is meant. */
@@ -49,13 +50,15 @@ export function arrange(problems: readonly ConfigProblem[], files: readonly stri
   return [...kept, { file, line: 0, column: 0, path: '', message, severity }];
 }
 
-/** Problems for people, one line each: `proxy.yaml:12:7  policies[2].with.limit  must be an integer, got "abc"`. */
+/**
+ * Problems for people, without what looks like a key that stands where none belongs. One line each: `proxy.yaml:12:7  policies[2].with.limit  must be an integer, got "abc"`.
+ */
 export function formatProblems(problems: readonly ConfigProblem[]): string {
   return problems
     .map(({ file, line, column, path, message, severity }) => {
       const place = line === 0 ? file : `${file}:${line}:${column}`;
       const said = severity === 'warning' ? `warning: ${message}` : message;
-      return [place, path, said].filter((part) => part !== '').join('  ');
+      return [place, scrub(path), scrub(said)].filter((part) => part !== '').join('  ');
     })
     .join('\n');
 }

@@ -33,9 +33,11 @@ export function urlFault(text: string, rule: UrlRule): string | undefined {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\/(?=[^/])/i.exec(text)?.[1]?.toLowerCase();
   if (scheme === undefined) return 'it needs a scheme and a host';
   if (!rule.schemes.includes(scheme)) return 'its scheme is another one';
+  // A host of dots, or with two in a row, is none, whatever WHATWG URLs make of it.
   // Each host of a list makes a URL of its own; what else is asked is the same for all of them.
   const urls = rule.lists === true ? split(text) : [URL.parse(text)];
-  if (urls.some((one) => one === null || one.hostname === '')) return 'its host or port is not valid';
+  if (urls.some((one) => one === null || one.hostname === '' || /^\.|\.\./.test(one.hostname)))
+    return 'its host or port is not valid';
   if (urls.some((one) => one?.port === '0')) return 'its port is 0';
   const url = urls[0] as URL;
   if (rule.credentials !== true && (url.username !== '' || url.password !== '')) {

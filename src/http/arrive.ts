@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { type Problem, problem } from '../errors.ts';
 import type { Pipeline } from '../pipeline/build.ts';
 import type { InboundRequest } from '../policy.ts';
+import { scrub } from '../telemetry/redact.ts';
 import { clientAddress } from './client-address.ts';
 import type { Arrival } from './context.ts';
 import { HeaderLines } from './headers.ts';
@@ -11,6 +12,13 @@ import { outboundHeaders, stripKeySubprotocols } from './hygiene.ts';
 import { parseTarget, stripQueryKey, type Target } from './target.ts';
 
 const validRequestId = /^[\w.:/+=@-]{1,128}$/;
+/** A UUID or a number, as nearly all of them are. */
+const plainRequestId = /^[\da-f-]{1,36}$/i;
+
+/** An id is in every log line and span and goes upstream: what looks like a key is none. */
+function isHarmlessId(given: string): boolean {
+  return validRequestId.test(given) && scrub(given) === given;
+}
 
 /** A request that cannot be an exchange: no policy sees it and nothing of it is forwarded. */
 export interface Refused {
@@ -31,7 +39,7 @@ export function arrive(
   const headers = new HeaderLines(req.rawHeaders);
   const method = req.method ?? 'GET';
   const given = headers.get('x-request-id');
-  const id = given !== undefined && validRequestId.test(given) ? given : randomUUID();
+  const id = given !== undefined && (plainRequestId.test(given) || isHarmlessId(given)) ? given : randomUUID();
   const clientIp = clientAddress(req.socket.remoteAddress, headers.getAll('x-forwarded-for'), pipeline.trusted);
   const refuse = (refusal: Problem): Refused => ({ refusal, id, clientIp });
 

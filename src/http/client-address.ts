@@ -4,6 +4,10 @@
  * read: one source only.
  */
 import ipaddr from 'ipaddr.js';
+import { parseAddress, parsePlainAddress } from './parse-address.ts';
+
+/** No address with brackets, zone and port is longer; what is longer is not looked at. */
+const MAX_HOP = 128;
 
 /** True when an address lies in one of the CIDRs; see {@link compileCidrs}. */
 export type AddressMatcher = (ip: string) => boolean;
@@ -11,8 +15,13 @@ export type AddressMatcher = (ip: string) => boolean;
 /** Compiles CIDRs and single addresses; IPv4-mapped IPv6 is IPv4. Throws on what is neither. */
 export function compileCidrs(cidrs: readonly string[]): AddressMatcher {
   const ranges = cidrs.map((text) => {
-    const cidr = text.includes('/') ? text : `${text}/${ipaddr.parse(text).kind() === 'ipv4' ? 32 : 128}`;
-    const [address, bits] = ipaddr.parseCIDR(cidr);
+    const slash = text.indexOf('/');
+    const address = parseAddress(slash === -1 ? text : text.slice(0, slash));
+    if (address === undefined) throw new Error('not an address or a CIDR');
+    const most = address.kind() === 'ipv4' ? 32 : 128;
+    const length = slash === -1 ? String(most) : text.slice(slash + 1);
+    const bits = Number(length);
+    if (!/^\d{1,3}$/.test(length) || bits > most) throw new Error('not the length of a prefix');
     if (address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress() && bits >= 96) {
       return { address: address.toIPv4Address(), bits: bits - 96 };
     }
@@ -20,23 +29,34 @@ export function compileCidrs(cidrs: readonly string[]): AddressMatcher {
   });
   if (ranges.length === 0) return () => false;
   return (ip) => {
-    if (!ipaddr.isValid(ip)) return false;
-    const address = ipaddr.process(ip);
+    const address = parsePlainAddress(withoutZone(ip));
+    if (address === undefined) return false;
     return ranges.some((range) => address.kind() === range.address.kind() && address.match(range.address, range.bits));
   };
 }
 
-/** One spelling for an address: no zone, no brackets, no port, mapped IPv4 as IPv4. Undefined when it is no address. */
+/** `[IPv6]`, with or without a port; and IPv4 with one. IPv6 without brackets has no port: its last group would be one. */
+const bracketed = /^\[([^\]]*:[^\]]*)\](?::(\d{1,5}))?$/;
+const withPort = /^([\d.]+):(\d{1,5})$/;
+
+/**
+ * One spelling for an address of a header: no zone, no brackets, no port, mapped IPv4 as IPv4, lower case. Undefined when
+ * it is no address, as `unknown`, `_hidden` (RFC 7239 §6), `127.1` and `010.0.0.1` are none.
+ */
 export function normalizeAddress(text: string): string | undefined {
-  let bare = text.trim();
-  const bracketed = /^\[([^\]]+)\](?::\d{1,5})?$/.exec(bare);
-  if (bracketed !== null) bare = bracketed[1] ?? '';
-  else if (/^\d+\.\d+\.\d+\.\d+:\d{1,5}$/.test(bare)) bare = bare.slice(0, bare.indexOf(':'));
-  bare = bare.replace(/%.*$/, '');
-  // ipaddr.js also reads 127.1 and 0x7f.1, which are no addresses in a header.
-  if (!bare.includes(':') && !/^\d{1,3}(?:\.\d{1,3}){3}$/.test(bare)) return undefined;
-  if (!ipaddr.isValid(bare)) return undefined;
-  return ipaddr.process(bare).toString();
+  // Optional white space of a header is space and tab; trim() would take more off.
+  const written = text.replace(/^[ \t]+/, '').replace(/(?<![ \t])[ \t]+$/, '');
+  if (written.length > MAX_HOP) return undefined;
+  const [, inner = written, port] = bracketed.exec(written) ?? withPort.exec(written) ?? [];
+  if (port !== undefined && Number(port) > 65535) return undefined;
+  return parsePlainAddress(withoutZone(inner))?.toString();
+}
+
+/** RFC 4007 §11: only IPv6 addresses have a zone, and it is not empty. */
+function withoutZone(address: string): string {
+  const at = address.indexOf('%');
+  const isZone = at > 0 && at < address.length - 1 && address.includes(':');
+  return isZone ? address.slice(0, at) : address;
 }
 
 /**

@@ -85,6 +85,8 @@ export abstract class Context implements Subject {
   protected attempts = 0;
   /** Bytes that an upstream sent and that the client never got. */
   protected undelivered = 0;
+  /** Milliseconds that policies made it wait in queues. */
+  protected queuedMs = 0;
   protected overheadMs: number | undefined;
   /** Undefined where usage is not read. */
   protected readonly reading: Reading | undefined;
@@ -153,6 +155,10 @@ export abstract class Context implements Subject {
 
   addTag(tag: string): void {
     this.tags = new Set(this.tags).add(tag);
+  }
+
+  waited(milliseconds: number): void {
+    this.queuedMs += milliseconds;
   }
 
   get maxPeekBytes(): number {
@@ -263,6 +269,7 @@ export abstract class Context implements Subject {
       truncated: this.truncated,
       undelivered: this.undelivered,
       overheadMs: this.overheadMs,
+      queuedMs: this.queuedMs,
       usage: this.reading?.usage,
       facts: this.reading?.facts,
     });

@@ -210,7 +210,7 @@ export class HttpExchange extends Context implements AttemptOwner {
     const now = performance.now();
     this.ttfbMs = now - this.startedAt;
     if (answeredAt === undefined || this.#firstDispatchAt === undefined) return;
-    this.overheadMs = this.#firstDispatchAt - this.startedAt + (now - answeredAt);
+    this.overheadMs = this.#firstDispatchAt - this.startedAt - this.queuedMs + (now - answeredAt);
   }
 
   /** Answers in the upstream's place. */

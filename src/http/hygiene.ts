@@ -30,6 +30,12 @@ const identifying = [
   'true-client-ip',
   'x-client-ip',
   'cf-connecting-ip',
+  'client-ip',
+  'fastly-client-ip',
+  'x-cluster-client-ip',
+  'x-original-forwarded-for',
+  'x-envoy-external-address',
+  'x-azure-clientip',
 ];
 
 const hopByHopSet = new Set(hopByHop);
@@ -60,7 +66,7 @@ export function outboundHeaders(
   for (let i = 0; i < inbound.keys.length; i++) {
     const key = inbound.keys[i] as string;
     if (strip.has(key) || listed?.has(key)) continue;
-    if (key.charCodeAt(0) === 120 && key.startsWith('x-forwarded-') && !forward.includes(key)) continue;
+    if (key.charCodeAt(0) === 120 && key.startsWith('x-forwarded') && !forward.includes(key)) continue;
     out.add(inbound.flat[2 * i] as string, key, inbound.flat[2 * i + 1] as string);
   }
   return out;

@@ -72,9 +72,11 @@ export interface ExchangeRecord {
   readonly undelivered: number;
   /**
    * What Sluice itself took of the time to the first byte, in milliseconds: from the request's headers to the attempt's
-   * hand-over to the pool, and from the upstream's head to the client's. Undefined when nothing came back.
+   * hand-over to the pool, less what it waited in queues, and from the upstream's head to the client's. Undefined when nothing came back.
    */
   readonly overheadMs: number | undefined;
+  /** Milliseconds that policies made it wait in queues. */
+  readonly queuedMs: number;
   /** What the answer used, where it was read; a promise while its last bytes are being decoded. */
   readonly usage: MaybePromise<UsageReport> | undefined;
   readonly facts: RequestFacts | undefined;

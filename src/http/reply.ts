@@ -5,6 +5,7 @@
 import { catalogue, type Problem } from '../errors.ts';
 import { dialects, type ErrorFacts } from '../llm/dialects.ts';
 import type { Dialect, Reply } from '../policy.ts';
+import { scrub } from '../telemetry/redact.ts';
 import { HeaderList } from './headers.ts';
 
 /** What of an exchange goes into a problem. */
@@ -36,7 +37,8 @@ export function renderReply(reply: Reply, context: ReplyContext): RenderedReply 
   return { status: reply.status, headers, body };
 }
 
-function renderProblem(problem: Problem, context: ReplyContext): RenderedReply {
+function renderProblem(given: Problem, context: ReplyContext): RenderedReply {
+  const problem = given.detail === undefined ? given : { ...given, detail: scrub(given.detail) };
   const facts = errorFacts(problem, context.requestId);
   const body = Buffer.from(
     `${JSON.stringify({

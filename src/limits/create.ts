@@ -1,8 +1,11 @@
 /** Makes the store of an app: Redis when there is a URL, else memory. */
 import { createRedis, type RedisSettings } from '../resources/redis.ts';
 import { Fallback } from './fallback.ts';
+import { MemorySlots } from './memory-slots.ts';
 import { MemoryStore } from './memory-store.ts';
+import { RedisSlots } from './redis-slots.ts';
 import { RedisStore } from './redis-store.ts';
+import type { ManagedSlots, OnWait } from './slots.ts';
 import type { LimitStore, ManagedLimitStore, StoreState, Window } from './store.ts';
 
 /** Where changes of state are told, e.g. a pino logger. */
@@ -24,6 +27,13 @@ export interface LimitStoreOptions {
   readonly timeoutMs?: number | undefined;
   /** Told how long Redis took to answer, in seconds. */
   readonly onCommand?: ((seconds: number) => void) | undefined;
+  /** Told how long requests waited for slots. */
+  readonly onWait?: OnWait | undefined;
+}
+
+/** The store of one app together with its slots: they share connection, breaker and end. */
+export interface ManagedLimits extends ManagedLimitStore {
+  readonly slots: ManagedSlots;
 }
 
 /** Longest that the start waits to learn whether Redis is there, in milliseconds. */
@@ -33,11 +43,18 @@ const START_PATIENCE_MS = 1000;
  * Makes the store of one app. With Redis it waits until the first connection works or has failed, at most one second;
  * an absent Redis stops nothing: limits are per process until it is there. Throws a TypeError for a URL that is none.
  */
-export async function createLimitStore(options: LimitStoreOptions = {}): Promise<ManagedLimitStore> {
+export async function createLimitStore(options: LimitStoreOptions = {}): Promise<ManagedLimits> {
   const local = new MemoryStore({ maxKeys: options.maxKeys });
-  if (options.redis === undefined || options.redis.url === '') return local;
+  if (options.redis === undefined || options.redis.url === '') {
+    const slots = new MemorySlots({ onWait: options.onWait });
+    return new OwningStore(local, slots, async () => {
+      await slots.close();
+      await local.close();
+    });
+  }
   const known = Promise.withResolvers<void>();
   let store: RedisStore | undefined;
+  let slots: RedisSlots | undefined;
   const redis = await createRedis(options.redis, {
     onState(state, reason) {
       if (state === 'ready') store?.connected();
@@ -51,6 +68,7 @@ export async function createLimitStore(options: LimitStoreOptions = {}): Promise
     onCommand: options.onCommand,
     onChange(state, reason) {
       known.resolve();
+      slots?.changed(state === 'ok');
       if (state === 'ok') options.log?.info({ store: 'redis' }, 'limits are shared through Redis');
       else
         options.log?.warn(
@@ -59,24 +77,39 @@ export async function createLimitStore(options: LimitStoreOptions = {}): Promise
         );
     },
   });
-  const patience = setTimeout(() => store.disconnected('Redis did not answer in time'), START_PATIENCE_MS);
+  const shared = store;
+  slots = new RedisSlots({
+    client: redis.client,
+    gate: { working: () => shared.state() === 'ok', failed: (error) => shared.distrust(error) },
+    replicas: options.replicas,
+    timeoutMs: options.timeoutMs,
+    log: options.log,
+    onWait: options.onWait,
+    onCommand: options.onCommand,
+  });
+  const leases = slots;
+  const patience = setTimeout(() => shared.disconnected('Redis did not answer in time'), START_PATIENCE_MS);
   await known.promise;
   clearTimeout(patience);
-  return new OwningStore(store, async () => {
-    await store.close();
+  return new OwningStore(shared, slots, async () => {
+    await leases.close();
+    await shared.close();
     await redis.close();
     await local.close();
   });
 }
 
-/** A store together with the connection that was opened for it. */
-class OwningStore implements ManagedLimitStore {
-  readonly kind = 'redis';
-  readonly #store: RedisStore;
+/** A store together with its slots and the connection that was opened for both. */
+class OwningStore implements ManagedLimits {
+  readonly kind: 'memory' | 'redis';
+  readonly slots: ManagedSlots;
+  readonly #store: ManagedLimitStore;
   readonly #closeAll: () => Promise<void>;
   #closing: Promise<void> | undefined;
 
-  constructor(store: RedisStore, closeAll: () => Promise<void>) {
+  constructor(store: ManagedLimitStore, slots: ManagedSlots, closeAll: () => Promise<void>) {
+    this.kind = store.kind;
+    this.slots = slots;
     this.#store = store;
     this.#closeAll = closeAll;
   }

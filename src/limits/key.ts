@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
 import { type Problem, problem } from '../errors.ts';
+import { parsePlainAddress } from '../http/parse-address.ts';
 import type { MaybePromise, RequestContext } from '../policy.ts';
 
 /** What becomes of a request that lacks what a limit counts by. */
@@ -140,8 +141,9 @@ function article(name: string): string {
 export function clientKey(ip: string, options: Pick<KeyOptions, 'ipv6Prefix' | 'podName'>): string {
   // The address comes normalised, so without a colon it is IPv4: nothing to parse.
   if (!ip.includes(':')) return ip.startsWith('127.') ? `ip:loopback@${options.podName}` : `ip:${ip}`;
-  if (!ipaddr.isValid(ip)) return named('ip', ip, false) ?? 'ip?';
-  const address = ipaddr.process(ip);
+  // A zone (fe80::1%eth0) is a matter of the machine, not of the client.
+  const address = parsePlainAddress(ip.split('%', 1)[0] ?? ip);
+  if (address === undefined) return named('ip', ip, false) ?? 'ip?';
   if (address.range() === 'loopback') return `ip:loopback@${options.podName}`;
   if (address.kind() === 'ipv4') return `ip:${address.toString()}`;
   const bytes = address.toByteArray();

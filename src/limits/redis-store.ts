@@ -115,6 +115,11 @@ export class RedisStore implements ManagedLimitStore {
     this.#open(reason);
   }
 
+  /** To be called by others that use the client when a command of theirs has failed, or was not answered in time. */
+  distrust(error: unknown): void {
+    this.#failed(error);
+  }
+
   async close(): Promise<void> {
     this.#breaker.stop();
     clearTimeout(this.#timer);

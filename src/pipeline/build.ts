@@ -3,6 +3,8 @@ import type { Config, PolicyEntry } from '../config/schema.ts';
 import { problem } from '../errors.ts';
 import { type AddressMatcher, compileCidrs } from '../http/client-address.ts';
 import { shadowStore } from '../limits/shadow.ts';
+import { shadowSlots } from '../limits/shadow-slots.ts';
+import type { Slots } from '../limits/slots.ts';
 import type { LimitStore } from '../limits/store.ts';
 import {
   ConfigError,
@@ -26,6 +28,7 @@ export interface BuildDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly upstreams: Shared<Upstream>;
   readonly limits: LimitStore;
+  readonly slots: Slots;
   readonly podName: string;
   readonly log: PolicyLogger;
   entryMetrics(id: string, mode: 'enforce' | 'shadow'): EntryMetrics;
@@ -127,6 +130,7 @@ async function setUp(config: PolicyEntry, upstreams: readonly UpstreamInfo[], de
     mode: config.mode,
     upstreams: upstreams.filter(({ name }) => seen === undefined || [seen].flat().includes(name)),
     limits,
+    slots: config.mode === 'shadow' ? shadowSlots(deps.slots) : deps.slots,
     podName: deps.podName,
     problem,
     secret: (ref) => secretOf(ref, deps.env),

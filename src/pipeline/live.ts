@@ -14,6 +14,7 @@ export class LivePipeline {
     this.#current = first;
     this.#log = log;
     this.#leases.set(first, 0);
+    this.#start(first);
   }
 
   get current(): Pipeline {
@@ -40,6 +41,7 @@ export class LivePipeline {
     const old = this.#current;
     this.#current = next;
     this.#leases.set(next, 0);
+    this.#start(next);
     if (this.#leases.get(old) === 0) this.#close(old);
   }
 
@@ -47,6 +49,17 @@ export class LivePipeline {
   async close(): Promise<void> {
     for (const pipeline of [...this.#leases.keys()]) this.#close(pipeline);
     await Promise.all(this.#closing);
+  }
+
+  /** A policy that cannot start is a fault of its own; the others serve. */
+  #start(pipeline: Pipeline): void {
+    for (const { id, instance } of pipeline.entries) {
+      try {
+        instance.start?.();
+      } catch (err) {
+        this.#log.error({ policy: id, err }, 'a policy failed to start');
+      }
+    }
   }
 
   #close(pipeline: Pipeline): void {

@@ -93,6 +93,7 @@ class ShadowContext implements RequestContext {
   }
   setIdentity(): void {}
   addTag(): void {}
+  waited(): void {}
   abort(reason: Problem): void {
     tellShadow(this.#entry, this.#ctx, reason);
   }

@@ -1,5 +1,6 @@
 /** Redis connections that fail fast, never fail loudly, and come back by themselves. */
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
+import { rememberSecret } from '../telemetry/known-secrets.ts';
 import { parseRedisUrl } from './redis-url.ts';
 
 /** `down` until the connection is `ready` again; it is tried for ever. */
@@ -41,6 +42,8 @@ export async function createRedis(settings: RedisSettings, events: RedisEvents):
   const address = parseRedisUrl(settings.url);
   const { Redis, Cluster } = await import('ioredis');
   const { kind, hosts, db, username, password } = address;
+  rememberSecret(password);
+  rememberSecret(settings.sentinelPassword);
   const tls = address.tls ? { tls: { ...settings.tls } } : {};
   const options = {
     db,

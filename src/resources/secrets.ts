@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Secret, SecretRef } from '../policy.ts';
+import { rememberSecret } from '../telemetry/known-secrets.ts';
 
 /** How long a file's content is used before it is looked at again. */
 const fileTtlMs = 1000;
@@ -13,6 +14,7 @@ const largest = 64 * 1024;
 /** The secret that a reference names. */
 export function secretOf(ref: SecretRef, env: Readonly<Record<string, string | undefined>>): Secret {
   if ('env' in ref) {
+    rememberSecret(env[ref.env]?.trim()); // it is in the process already, though nobody has asked for it
     return { where: `environment variable ${ref.env}`, value: () => nonEmpty(env[ref.env]) };
   }
   return new FileSecret(ref.file);
@@ -49,5 +51,6 @@ function readTrimmed(file: string): string | undefined {
 
 function nonEmpty(text: string | undefined): string | undefined {
   const trimmed = text?.trim();
+  rememberSecret(trimmed);
   return trimmed === '' ? undefined : trimmed;
 }

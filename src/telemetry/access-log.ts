@@ -50,7 +50,7 @@ export interface AccessRecord extends AnswerMembers {
   /** From the request's headers to the end, in milliseconds. */
   readonly durationMs: number;
   readonly attempts: number;
-  /** How long attempts waited for a connection to be free, in milliseconds. */
+  /** How long it waited in queues of policies and for a connection to be free, in milliseconds. */
   readonly queueMs?: number;
   /** Where the upstream left its response unfinished. */
   readonly truncated?: TruncationPhase | undefined;
@@ -94,7 +94,7 @@ export function writeAccess(log: RootLog, record: AccessRecord): void {
     route: record.route,
     upstream: record.upstream,
     method: bounded(record.method, 32),
-    path: scrub(bounded(record.path, MAX_PATH)),
+    path: scrub(record.path, MAX_PATH),
     status: record.status,
     decision: record.decision,
     outcome: record.outcome,
@@ -112,7 +112,7 @@ export function writeAccess(log: RootLog, record: AccessRecord): void {
     tokens: record.tokens,
     truncated: record.truncated,
     trace_id: record.traceId,
-    identity: record.identity === undefined ? undefined : scrub(bounded(record.identity, MAX_IDENTITY)),
+    identity: record.identity === undefined ? undefined : scrub(record.identity, MAX_IDENTITY),
   });
   log.writeInfo(json.slice(1, -1));
 }
@@ -123,7 +123,7 @@ function bounded(text: string, max: number): string {
 
 /** A name that a client or a provider has given. */
 function name(given: string | undefined): string | undefined {
-  return given === undefined ? undefined : scrub(bounded(given, MAX_MODEL));
+  return given === undefined ? undefined : scrub(given, MAX_MODEL);
 }
 
 function tenths(milliseconds: number | undefined): number | undefined {

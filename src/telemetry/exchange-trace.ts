@@ -163,7 +163,7 @@ export class RecordedExchange implements ExchangeTrace, CommandOwner {
     const attributes: Attributes = {
       ...methodAttributes(method),
       [semconv.URL_SCHEME]: 'http',
-      [semconv.URL_PATH]: scrub(path.length > MAX_PATH ? path.slice(0, MAX_PATH) : path),
+      [semconv.URL_PATH]: scrub(path, MAX_PATH),
       [semconv.SLUICE_OUTCOME]: end.outcome,
     };
     if (route !== undefined) attributes[semconv.HTTP_ROUTE] = route;
@@ -173,6 +173,7 @@ export class RecordedExchange implements ExchangeTrace, CommandOwner {
     if (end.bytesIn !== undefined) attributes[semconv.HTTP_REQUEST_BYTES] = end.bytesIn;
     if (end.bytesOut !== undefined) attributes[semconv.HTTP_RESPONSE_BYTES] = end.bytesOut;
     if (end.ttfbMs !== undefined) attributes[semconv.SLUICE_TTFB] = end.ttfbMs;
+    if (end.queuedMs !== undefined && end.queuedMs > 0) attributes[semconv.SLUICE_QUEUE_WAIT] = end.queuedMs;
     if (end.truncated !== undefined) attributes[semconv.SLUICE_TRUNCATED] = end.truncated;
     return attributes;
   }

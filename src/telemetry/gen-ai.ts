@@ -52,5 +52,5 @@ function set(attributes: Attributes, name: string, value: string | number | unde
 }
 
 function modelName(model: string): string {
-  return scrub(model.length > maxModel ? `${model.slice(0, maxModel)}…` : model);
+  return scrub(model, maxModel);
 }

@@ -1,5 +1,7 @@
 /** Sluice's own metrics. One set for each app; recorders are bound at set-up so that an exchange looks nothing up. */
 import { Registry } from 'prom-client';
+import type { SlotUsage } from '../limits/slots.ts';
+import { ConcurrencyMetrics } from './concurrency-metrics.ts';
 import { GenAiMetrics } from './gen-ai-metrics.ts';
 import type { AbortPhase, PolicyDecision } from './labels.ts';
 import { startProcessMetrics } from './process-metrics.ts';
@@ -48,6 +50,10 @@ export interface Metrics {
   readonly genAi: GenAiMetrics;
   /** Connections now, to be told before each render; entries of one upstream are added up. */
   upstreamConnections(all: readonly UpstreamConnections[]): void;
+  /** What bulkheads hold now and who waits, to be told before each render. */
+  slots(usage: readonly SlotUsage[]): void;
+  /** A request has waited so many seconds for a slot, whatever became of it. */
+  slotWait(id: string, seconds: number): void;
   /** Seconds that Redis took to answer. */
   readonly redisCommand: Distribution;
   /** Exchanges under way: `inc()` and `dec()`. */
@@ -158,6 +164,7 @@ export function createMetrics(): Metrics {
   const redis = gauge(registry, 'sluice_redis_state', 'Redis: 0 not used, 1 answers, 2 degraded.')();
   const generation = gauge(registry, 'sluice_config_generation', 'Generation of the running configuration.')();
   const reloads = counter(registry, 'sluice_config_reload_total', 'Reloads of the configuration.');
+  const concurrency = new ConcurrencyMetrics(registry);
   const genAi = new GenAiMetrics(registry);
   const watch = startProcessMetrics(registry);
 
@@ -172,6 +179,8 @@ export function createMetrics(): Metrics {
     },
     genAi,
     upstreamConnections: (all) => upstreamConnections(connectionSeries(all)),
+    slots: (usage) => concurrency.usage(usage),
+    slotWait: (id, seconds) => concurrency.waited(id, seconds),
     redisCommand,
     activeRequests,
     activeStreams,

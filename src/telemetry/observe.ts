@@ -145,7 +145,7 @@ class ObservedExchange implements ExchangeObserver {
       writeAccess(log, {
         ...answerMembers(record.facts, usage, ctx.startedAt),
         truncated,
-        queueMs: this.#times.queuedMs,
+        queueMs: this.#times.queuedMs + record.queuedMs,
         requestId: ctx.id,
         client: ctx.client.ip,
         route: this.#route.path,
@@ -175,6 +175,7 @@ class ObservedExchange implements ExchangeObserver {
       bytesOut,
       at,
       ttfbMs,
+      queuedMs: record.queuedMs,
       truncated,
       facts,
       usage,

@@ -1,7 +1,10 @@
 /**
- * The one place where secrets are kept out of logs: fields whose name says that they hold one, and texts that look
- * like one. It is a second line of defence; the first is that secrets are never handed to the log.
+ * The one place where secrets are kept out of what Sluice says: log lines, spans, error answers, messages about the
+ * configuration, `/config`. Three ways, for none is enough by itself: fields whose name says that they hold a secret,
+ * texts that look like one, and the values of those that this process holds. It is a second line of defence; the first is
+ * that secrets are never handed to the log. What JSON.parse quotes of its input goes too: that may be somebody's prompt.
  */
+import { withoutKnown } from './known-secrets.ts';
 
 /** Stands where a secret was. */
 export const REDACTED = '[redacted]';
@@ -10,24 +13,34 @@ const MAX_TEXT = 4096;
 const MAX_KEYS = 64;
 const MAX_ITEMS = 32;
 const MAX_DEPTH = 4;
+const MAX_NAME = 128;
+
+/** Longer than any secret that a text may be cut within. */
+const MARGIN = 1024;
 
 /**
- * Texts that look like a secret: what follows `Bearer` or `Basic`, keys of providers by their prefix, JWTs, user and
- * password of a URL, key-bearing query parameters and header lines. Each alternative scans at most once from each
- * start, so that a hostile text costs linear time.
+ * Texts that look like a secret: what follows `Bearer` or `Basic`, keys of providers and clouds by their prefix, JWTs,
+ * private keys in PEM, user and password of a URL, key-bearing query parameters, assignments and header lines. Each
+ * alternative scans at most once from each start, so that a hostile text costs linear time.
  */
 const SECRET_TEXT = new RegExp(
   [
-    '\\b(?:bearer\\s+[\\w.~+/=-]{8,}|basic\\s+[\\w+/=]{16,})',
-    '(?:\\b|(?<=%[0-9a-f]{2}))(?:sk-|sk%2d|gsk_|xai-|hf_|pplx-|r8_)[\\w-]{12,}',
+    '-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----[\\w+/=\\s\\\\-]*',
+    '\\b(?:bearer(?:\\s+|%20|\\+)[\\w.~+/=-]{8,}|basic\\s+[\\w+/=]{16,})',
+    '(?:\\b|(?<=%[0-9a-f]{2}))(?:sk-|sk%2d|sk_|gsk_|xai-|hf_|pplx-|r8_|csk-|nvapi-|fw_|tgp_v1_|gh[pousr]_|github_pat_|glpat-|xox[a-z]-)[\\w-]{12,}',
     '(?<![\\w-])AIza[\\w-]{30,}',
+    '(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])',
+    '(?<![\\w-])ya29\\.[\\w-]{16,}',
     '(?<![\\w-])eyJ[\\w-]{8,}\\.[\\w-]{8,}\\.[\\w-]*',
-    '(?<=://)[^\\s/?#"\'@]{1,512}@',
-    '(?<=[?&](?:key|api[-_]?key|access_token|token|sig|signature)=)[^&\\s"\'#]+',
-    '(?<=\\b(?:x-api-key|api-key|x-goog-api-key|authorization|cookie)["\']?[:=]\\s?["\']?)[^\\s"\',;]{8,}',
+    '(?<=://)[^\\s/?#"\']{1,512}@',
+    '(?<=[?&](?:key|api[-_]?key|access[-_]token|auth|token|secret|password|sig|signature|x-amz-signature|x-amz-security-token)=)[^&\\s"\'#]+',
+    '(?<=\\b(?:x-api-key|api[-_]?key|x-goog-api-key|(?:proxy-)?authorization|(?:set-)?cookie|(?:client|api)[-_]?secret|access[-_]token|refresh[-_]token|id[-_]token|password|passwd)["\']{0,2}\\s?[:=]\\s?["\']?)(?:\\w+ )?[^\\s"\',;]{8,}',
   ].join('|'),
   'gi',
 );
+
+/** V8 quotes up to 40 characters of a text that is not JSON. */
+const QUOTED_INPUT = /"[\s\S]{0,96}?"(?:\.{3})? is not valid JSON/g;
 
 /** Names that mean a secret when a field's name ends so, compared in lower case without `-`, `_` and `.`. */
 const SECRET_NAMES = [
@@ -50,10 +63,19 @@ const SECRET_NAMES = [
   'token',
 ];
 
-/** The text without what looks like a key, a token or a password in it. Cut after 4,096 characters. */
-export function scrub(text: string): string {
-  const bounded = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
-  return bounded.replace(SECRET_TEXT, replaceSecret);
+/** The text without what looks like a key, a token or a password in it. Cut after `max` characters. */
+export function scrub(text: string, max: number = MAX_TEXT): string {
+  // Taken out before it is cut: half of a secret would not be known for one.
+  const cut = text.length > max + MARGIN;
+  const bounded = cut ? text.slice(0, max + MARGIN) : text;
+  let clean = withoutKnown(bounded, REDACTED).replace(SECRET_TEXT, replaceSecret);
+  if (clean.includes(' is not valid JSON')) clean = clean.replace(QUOTED_INPUT, `${REDACTED} is not valid JSON`);
+  // The end of a cut text may be the first half of a secret: only what lies before the margin, or before the last secret
+  // that was found, is known to be whole.
+  const found = clean.lastIndexOf(REDACTED);
+  const whole = cut ? Math.max(clean.length - MARGIN, found === -1 ? 0 : found + REDACTED.length) : clean.length;
+  const kept = Math.min(max, whole);
+  return cut || kept < clean.length ? `${clean.slice(0, kept)}…` : clean;
 }
 
 function replaceSecret(found: string): string {
@@ -78,6 +100,7 @@ export function redactFields(fields: object, withStack = false): Record<string, 
 function copyObject(source: object, withStack: boolean, depth: number): Record<string, unknown> {
   const copy: Record<string, unknown> = {};
   for (const key of Object.keys(source).slice(0, MAX_KEYS)) {
+    const shown = scrub(key, MAX_NAME);
     let value: unknown;
     try {
       value = (source as Record<string, unknown>)[key];
@@ -86,7 +109,7 @@ function copyObject(source: object, withStack: boolean, depth: number): Record<s
     }
     // Counts such as `token: 12` are harmless: only what can carry text is redacted.
     const carriesText = typeof value === 'string' || (typeof value === 'object' && value !== null);
-    copy[key] = carriesText && isSecretName(key) ? REDACTED : copyValue(value, withStack, depth);
+    copy[shown] = carriesText && isSecretName(key) ? REDACTED : copyValue(value, withStack, depth);
   }
   return copy;
 }
@@ -107,9 +130,13 @@ function copyValue(value: unknown, withStack: boolean, depth: number): unknown {
 
 /** An error as plain fields: type, message, code, causes; its stack only when asked for. */
 export function describeError(error: Error, withStack = false, depth = 0): Record<string, unknown> {
-  const described: Record<string, unknown> = { type: error.name, message: scrub(String(error.message)) };
+  const described: Record<string, unknown> = {
+    type: scrub(String(error.name), MAX_NAME),
+    message: scrub(String(error.message)),
+  };
   const code: unknown = 'code' in error ? error.code : undefined;
-  if (typeof code === 'string' || typeof code === 'number') described.code = code;
+  if (typeof code === 'string') described.code = scrub(code, MAX_NAME);
+  if (typeof code === 'number') described.code = code;
   if (withStack && typeof error.stack === 'string') described.stack = scrub(error.stack);
   if (depth < MAX_DEPTH) {
     if (error.cause !== undefined) described.cause = copyValue(error.cause, withStack, depth + 1);

@@ -48,6 +48,8 @@ export const SLUICE_UPSTREAM = 'sluice.upstream';
 export const SLUICE_ATTEMPT = 'sluice.attempt';
 /** From the request's headers to the first byte to the client. */
 export const SLUICE_TTFB = 'sluice.ttfb_ms';
+/** How long policies made the request wait in queues; left out where it did not wait. */
+export const SLUICE_QUEUE_WAIT = 'sluice.queue.wait_ms';
 /** Where a response was cut: `head`, `body`, `event_boundary`, `terminator`. */
 export const SLUICE_TRUNCATED = 'sluice.truncated';
 /** Why an exchange that was not sampled is exported all the same: `error` or `slow`. */

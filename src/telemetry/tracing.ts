@@ -63,6 +63,8 @@ export interface ExchangeEnd {
   readonly at?: number;
   /** From the request's headers to the first byte to the client. */
   readonly ttfbMs?: number | undefined;
+  /** How long policies made it wait in queues. */
+  readonly queuedMs?: number | undefined;
   /** Where the last attempt's response was cut. */
   readonly truncated?: TruncationPhase | undefined;
   /** What was asked of a model. */

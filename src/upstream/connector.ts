@@ -2,10 +2,10 @@
  * Opens connections to one upstream: address guard, one deadline over DNS, TCP and TLS, a private CA and client
  * certificates, HTTP/1.1 only (over HTTP/2 a cut answer can look complete).
  */
-import { isIP, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { buildConnector } from 'undici';
 import type { ProblemCode } from '../errors.ts';
-import { forbiddenAddress } from './address-guard.ts';
+import { forbiddenAddress, forbiddenHost } from './address-guard.ts';
 import { openTunnel } from './egress-proxy.ts';
 
 /** How to connect to an upstream. */
@@ -45,6 +45,14 @@ export function timingsOf(socket: Socket): ConnectTimings | undefined {
 
 /** Opens a connection and calls back once, never in the same tick. Returns what gives it up before that. */
 export type Connector = (...args: Parameters<buildConnector.connector>) => () => void;
+
+/**
+ * The same for whoever else fetches from a host that a configuration names, e.g. keys of an issuer of tokens: what is left
+ * out of the options is as safe as it can be. To be given to undici as `connect`, beside `allowH2: false`.
+ */
+export function guardedConnector(options: Partial<ConnectorOptions> = {}): Connector {
+  return createConnector({ connectMs: 5000, allowPrivate: false, tls: {}, egressProxy: undefined, ...options });
+}
 
 /** Makes the connector that undici's clients and the WebSocket agent share. */
 export function createConnector(options: ConnectorOptions): Connector {
@@ -86,7 +94,7 @@ class Connecting {
   start(): void {
     const { allowPrivate, egressProxy } = this.#options;
     const { hostname, protocol } = this.#target;
-    const reason = !allowPrivate && isIP(hostname) !== 0 ? forbiddenAddress(hostname) : undefined;
+    const reason = allowPrivate ? undefined : forbiddenHost(hostname);
     if (reason !== undefined) {
       // In the next tick: undici expects its connector to answer later.
       process.nextTick(() => this.settle(forbidden(reason)));
@@ -141,22 +149,30 @@ class Connecting {
           this.settle(connectError(error, this.#target.protocol === 'https:' && this.#connectedAt !== undefined));
           return;
         }
-        const reason = guarded ? forbiddenAddress(connected.remoteAddress ?? '') : undefined;
-        if (reason === undefined) this.settle(undefined, connected);
-        else this.settle(forbidden(reason));
+        const { remoteAddress } = connected;
+        if (!guarded) this.settle(undefined, connected);
+        else if (remoteAddress === undefined) this.settle(new ConnectError('upstream_connect', 'connection lost'));
+        else this.#judge(remoteAddress, connected);
       }),
     );
     this.#opening = opening;
     opening.once('connect', () => {
       this.#connectedAt ??= performance.now();
     });
-    // Judged on every address of the answer, before a packet is sent to any of them.
+    // Judged on every address of the answer, before a packet is sent to any of them: Node tells of all of them first.
     opening.on('lookup', (error: Error | null, address: string) => {
       this.#resolvedAt ??= performance.now();
       if (!guarded) return;
       const reason = error === null ? forbiddenAddress(address) : undefined;
       if (reason !== undefined) this.settle(forbidden(reason));
     });
+  }
+
+  /** Once more on the very address that the connection has, whatever told of it. */
+  #judge(address: string, connected: Socket): void {
+    const reason = forbiddenAddress(address);
+    if (reason === undefined) this.settle(undefined, connected);
+    else this.settle(forbidden(reason));
   }
 }
 
@@ -168,7 +184,7 @@ function asSocket(value: unknown): Socket {
 function forbidden(reason: string): ConnectError {
   return new ConnectError(
     'upstream_forbidden',
-    `the upstream resolves to a ${reason} address; allow_private would permit it`,
+    `the upstream is at, or resolves to, an address that is not public (${reason}); allow_private would permit it`,
   );
 }
 

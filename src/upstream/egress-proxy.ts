@@ -1,6 +1,7 @@
 /** Reaches an upstream through an HTTP proxy by CONNECT (RFC 9110 §9.3.6), unless NO_PROXY names it. */
 import { request } from 'node:http';
 import type { Socket } from 'node:net';
+import { rememberSecret } from '../telemetry/known-secrets.ts';
 
 /** Opens a tunnel; calls back once, unless what it returns was destroyed before. */
 export function openTunnel(
@@ -14,7 +15,10 @@ export function openTunnel(
   const headers: Record<string, string> = { host: authority };
   if (proxy.username !== '') {
     const userinfo = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
-    headers['proxy-authorization'] = `Basic ${Buffer.from(userinfo).toString('base64')}`;
+    const encoded = Buffer.from(userinfo).toString('base64');
+    rememberSecret(userinfo.slice(userinfo.indexOf(':') + 1));
+    rememberSecret(encoded);
+    headers['proxy-authorization'] = `Basic ${encoded}`;
   }
   const connect = request({
     host: proxy.hostname.replace(/^\[|\]$/g, ''),

@@ -68,7 +68,7 @@ checkCases([
   ),
   url(
     'http://169.254.169.254/latest',
-    'leads to an address that is not public (linkLocal); set `allow_private: true` in this upstream if that is meant',
+    'leads to an address that is not public (cloud metadata); set `allow_private: true` in this upstream if that is meant',
   ),
   // References.
   after(

@@ -30,7 +30,7 @@ async function start(
   return { app, url, change };
 }
 
-test('a running stream keeps its pipeline, whose policies are closed only after it', async (t) => {
+test('a running stream keeps its pipeline, whose policies are closed only after it; a load that fails starts none', async (t) => {
   let open: () => void = () => {};
   const gate = new Promise<void>((resolve) => (open = resolve));
   const provider = await startProvider({ t, tokens: ['a', 'b'], gate: ({ index }) => (index > 1 ? gate : undefined) });
@@ -41,6 +41,7 @@ test('a running stream keeps its pipeline, whose policies are closed only after 
     schema: Type.Object({ name: Type.String() }, { additionalProperties: false }),
     setup: ({ config }) => ({
       request: () => ({ end: () => void said.push(`${config.name} end`) }),
+      start: () => void said.push(`${config.name} start`),
       close: () => void said.push(`${config.name} close`),
     }),
   });
@@ -48,11 +49,16 @@ test('a running stream keeps its pipeline, whose policies are closed only after 
   const body = JSON.stringify({ model: 'm', stream: true, messages: [] });
   const stream = await fetch(`${url}/chat/completions`, { method: 'POST', body });
   assert.equal((await change([{ policy: 'probe', with: { name: 'new' } }])).ok, true);
-  assert.deepEqual(said, []);
+  const broken = [
+    { policy: 'probe', with: { name: 'broken' } },
+    { policy: 'request-rate', with: { limit: 1, per: 0 } },
+  ];
+  assert.equal((await change(broken)).ok, false);
+  assert.deepEqual(said, ['old start', 'new start', 'broken close']);
   open();
   assert.match(await stream.text(), /\[DONE\]/);
   await app.close();
-  assert.deepEqual(said, ['old end', 'old close', 'new close']);
+  assert.deepEqual(said.slice(3), ['old end', 'old close', 'new close']);
 });
 
 test('thirty reloads under traffic fail no request and keep the connection', async (t) => {

@@ -3,6 +3,7 @@ import { requestRate } from '../../policies/request-rate.ts';
 import { problem } from '../../src/errors.ts';
 import { HeaderLines, HeaderList } from '../../src/http/headers.ts';
 import { ToldLimits } from '../../src/limits/headers.ts';
+import { MemorySlots } from '../../src/limits/memory-slots.ts';
 import { MemoryStore } from '../../src/limits/memory-store.ts';
 import type { MaybePromise, Reply, RequestContext } from '../../src/policy.ts';
 
@@ -67,6 +68,7 @@ export async function setUp(config: object = {}, id = 'per-player') {
     podName: 'pod-1',
     upstreams: [],
     limits: store,
+    slots: new MemorySlots(),
     problem,
     secret: () => ({ where: '', value: () => undefined }),
     log: { info() {}, warn() {}, error() {} },

@@ -113,7 +113,9 @@ export async function startMixed(t: TestContext): Promise<Mixed> {
     assert.equal(await ask('GET', '/dead/x'), 502);
     assert.equal(await ask('GET', '/nowhere'), 404);
     assert.equal(await ask('GET', '/slow/hang'), 504);
-    await leave(`${proxy.url}/openai/hang`, once(hangs, 'hanging'));
+    await leave(`${proxy.url}/openai/hang`, once(hangs, 'hanging'), async () => {
+      assert.equal(await ask('GET', '/openai/echo', { 'x-queue': '1' }), 503, 'it waits in vain');
+    });
     await talk(proxy.url);
     await nonsense(proxy.url);
     await proxy.reload(yaml);
@@ -147,6 +149,12 @@ function yamlOf(provider: string, sockets: string, redis: string): string {
         id: `mixed-${process.pid}-${Date.now()}`,
         with: { limit: 1_000_000, per: '1m', key: 'header:x-player-id' },
       },
+      {
+        policy: 'concurrency',
+        id: `bulkhead-${process.pid}-${Date.now()}`,
+        when: { header: { 'x-queue': '*' } },
+        with: { limit: 1, key: 'global', queue: { size: 1, timeout: '20ms' } },
+      },
     ],
     telemetry: { metrics: { models: ['gpt-4o', 'gpt-*', 'claude-*'] } },
   });
@@ -169,12 +177,13 @@ async function startSockets(t: TestContext): Promise<string> {
   return `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
 }
 
-/** A client that leaves once its request is at the provider. */
-async function leave(url: string, atProvider: Promise<unknown>): Promise<void> {
-  const sent = httpRequest(url, { method: 'POST' });
+/** A client that leaves once its request is at the provider and something has been done while it was there. */
+async function leave(url: string, atProvider: Promise<unknown>, before: () => Promise<void>): Promise<void> {
+  const sent = httpRequest(url, { method: 'POST', headers: { 'x-queue': '1' } });
   sent.on('error', () => {});
   sent.end('{}');
   await atProvider;
+  await before();
   sent.destroy();
   await closed(sent);
 }

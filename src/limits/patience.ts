@@ -1,0 +1,72 @@
+/**
+ * How long somebody waits for Redis: one timer for all who wait, as all wait equally long. What is late is told all at
+ * once, for a store that is late for one is late for all.
+ */
+
+/** One who waits. */
+export interface Patient {
+  /** By `performance.now()`. */
+  deadline: number;
+}
+
+/** See the module. */
+export class Patience<P extends Patient> {
+  readonly #milliseconds: number;
+  readonly #late: () => void;
+  /** In the order of their deadlines. */
+  readonly #waiting = new Set<P>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(milliseconds: number, late: () => void) {
+    this.#milliseconds = milliseconds;
+    this.#late = late;
+  }
+
+  start(one: P): void {
+    one.deadline = performance.now() + this.#milliseconds;
+    this.#waiting.add(one);
+    this.#arm(this.#milliseconds);
+  }
+
+  has(one: P): boolean {
+    return this.#waiting.has(one);
+  }
+
+  /** Ends one's wait; false when it had been ended before. */
+  end(one: P): boolean {
+    return this.#waiting.delete(one);
+  }
+
+  /** Ends the wait of all, and returns them. */
+  endAll(): P[] {
+    const all = [...this.#waiting];
+    this.#waiting.clear();
+    return all;
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #arm(delayMs: number): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      // If this process was held up, replies may lie unread in the socket: read them before judging, and judge only
+      // what was late already, as one more hold-up may come in between.
+      const fired = performance.now();
+      setImmediate(() => this.#judge(fired));
+    }, delayMs);
+    this.#timer.unref();
+  }
+
+  #judge(at: number): void {
+    this.#timer = undefined;
+    for (const oldest of this.#waiting) {
+      // Node's timers may fire up to a millisecond early.
+      if (oldest.deadline > at + 1) this.#arm(Math.max(1, Math.ceil(oldest.deadline - performance.now())));
+      else this.#late();
+      return;
+    }
+  }
+}
