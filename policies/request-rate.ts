@@ -1,6 +1,6 @@
 /** `request-rate`: at most so many requests in any window of time, for each client or whatever else it counts by. */
 import Type from 'typebox';
-import { Duration, OneOf, OneOrMany } from '../src/config/types.ts';
+import { Duration, OneOf } from '../src/config/types.ts';
 import { RateLimitFields } from '../src/limits/headers.ts';
 import { compileKeyOptions, keyOptions } from '../src/limits/key-options.ts';
 import { MAX_SLOTS } from '../src/limits/store.ts';
