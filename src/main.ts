@@ -5,6 +5,7 @@ import { policies } from '../policies/index.ts';
 import { type App, ConfigProblems, checkConfig, createApp, version } from './app.ts';
 import { proxySchema } from './config/json-schema.ts';
 import { formatProblems } from './config/problems.ts';
+import { keepEnvironmentOutOfReports } from './diagnostic-reports.ts';
 import { summaryOf } from './summary.ts';
 
 const usage = `Usage: sluice [run] [--config FILE]…     run the sidecar (default: proxy.yaml)
@@ -108,6 +109,7 @@ function fail(error: unknown, code: number): void {
   process.exitCode = code;
 }
 
+keepEnvironmentOutOfReports();
 main(process.argv.slice(2)).then(
   (code) => {
     if (code !== undefined) process.exitCode = code;
