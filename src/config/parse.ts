@@ -47,7 +47,8 @@ export function parseText(file: string, text: string, report: Report): ConfigNod
         const at = locate(pos[0]);
         if (lines.size >= 10 || lines.has(at.line)) continue;
         lines.add(at.line);
-        report(problemAt(at, '', `is not valid YAML: ${message}`));
+        // A password may begin with `!`.
+        report(problemAt(at, '', `is not valid YAML: ${message.replace(/^(Unresolved tag):.*/s, '$1')}`));
       }
       return undefined;
     }
