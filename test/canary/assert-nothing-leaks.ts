@@ -13,10 +13,11 @@ export async function assertNothingLeaks(t: TestContext, exchanges: number): Pro
   // What was captured is what there was to see.
   const lines = text('log').match(/"msg":"exchange"/g)?.length ?? 0;
   assert.ok(lines > exchanges * 0.8, `${lines} lines of the access log for ${exchanges} exchanges`);
-  // The first kind of exchange, which every sink sees, of the first round and of the last.
-  const last = exchanges - 1 - ((exchanges - 1) % kinds.length);
-  for (const id of ['run-0', `run-${last}`]) {
-    for (const sink of ['log', 'spans']) assert.ok(text(sink).includes(id), `${id} is not in ${sink}`);
+  // Spans are lost while the collector is dead, but not for ever.
+  for (const sink of ['log', 'spans']) {
+    const turns = [...text(sink).matchAll(/run-(\d+)/g)].map(([, turn]) => Number(turn));
+    const late = turns.filter((turn) => turn >= exchanges - 2 * kinds.length).length;
+    assert.ok(turns.includes(0) && late > 0, `${turns.length} ids in ${sink}, ${late} of them late`);
   }
   assert.match(text('admin /metrics'), /sluice_requests_total\{/);
   assert.match(text('admin /config'), /"x-tenant"/);
