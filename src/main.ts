@@ -5,6 +5,7 @@ import { policies } from '../policies/index.ts';
 import { type App, ConfigProblems, checkConfig, createApp, version } from './app.ts';
 import { proxySchema } from './config/json-schema.ts';
 import { formatProblems } from './config/problems.ts';
+import { keepEnvironmentOutOfReports } from './diagnostic-reports.ts';
 import { summaryOf } from './summary.ts';
 import { scrub } from './telemetry/redact.ts';
 
@@ -126,9 +127,7 @@ function failAtStart(error: unknown): void {
 }
 
 process.on('uncaughtException', failAtStart);
-// A report of a crash, where an operator asks for one, tells nothing of the environment, where keys are.
-process.report.excludeEnv = true;
-
+keepEnvironmentOutOfReports();
 main(process.argv.slice(2)).then(
   (code) => {
     if (code !== undefined) process.exitCode = code;

@@ -6,7 +6,8 @@
  * Any schema may also say, for messages and for `/config`:
  * - `expects`: what would be right, e.g. `a path that begins with "/"`, instead of what can be told from the schema;
  * - `expectsKey`: the same of the keys of a record;
- * - `public: true`: not a secret, although its name (`key`) looks like one.
+ * - `public: true`: not a secret, although its name (`key`) looks like one;
+ * - `hidden: true`: maybe a secret, although its name does not look like one.
  */
 import Type from 'typebox';
 import { type UrlRule, upstreamRule } from './url-rule.ts';

@@ -95,3 +95,19 @@ test('body-limit: announced and counted bodies, exactly at the limit and above i
     assert.match(refused.text, /"code":"body_too_large"/);
   }
 });
+
+test('headers: without an allow-list every header passes, and the values that are set are not in /config', async (t) => {
+  const provider = await startProvider({
+    t,
+    override: () => ({ status: 200, headers: { 'x-theirs': '1' }, body: 'ok' }),
+  });
+  const policies = [{ policy: 'headers', with: { request: { set: { 'x-tenant': 'formless-secret' } } } }];
+  const proxy = await startProxy({ upstream: provider.url, policies }, { t });
+  const answer = await fetch(`${proxy.url}/openai/v1/models`, { headers: { 'x-mine': '1' } });
+  assert.equal(answer.headers.get('x-theirs'), '1');
+  assert.equal(provider.requests[0]?.headers['x-mine'], '1');
+  assert.equal(provider.requests[0]?.headers['x-tenant'], 'formless-secret');
+  const shown = await (await fetch(`${proxy.adminUrl}/config`)).text();
+  assert.match(shown, /"x-tenant": ?"\[redacted\]"/);
+  assert.doesNotMatch(shown, /formless-secret/);
+});
