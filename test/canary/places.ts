@@ -25,7 +25,7 @@ const given = { own: to(), reaches: GIVEN };
 /** Keys and passwords in the configuration, its files and the environment. */
 const configured = {
   'key of an environment variable': { prefix: 'sk-proj-', own: to('upstream:openai') },
-  'key of a file': { prefix: 'sk-ant-api03-', own: to('upstream:anthropic') },
+  'key of a file': { prefix: '', own: to('upstream:anthropic') },
   'formless key of an environment variable': { prefix: '', own: to('upstream:mtls') },
   'formless key of a file': { prefix: '', own: to('upstream:vllm') },
   'key of an upstream that is away': { prefix: '', own: to('upstream:away') },
