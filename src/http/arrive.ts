@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { type Problem, problem } from '../errors.ts';
 import type { Pipeline } from '../pipeline/build.ts';
 import type { InboundRequest } from '../policy.ts';
-import { clientAddress } from './client-address.ts';
+import { clientAddress, peerAddress } from './client-address.ts';
 import type { Arrival } from './context.ts';
 import { HeaderLines } from './headers.ts';
 import { outboundHeaders, stripKeySubprotocols } from './hygiene.ts';
@@ -32,6 +32,7 @@ export function arrive(
   const method = req.method ?? 'GET';
   const given = headers.get('x-request-id');
   const id = given !== undefined && validRequestId.test(given) ? given : randomUUID();
+  const peerIp = peerAddress(req.socket.remoteAddress);
   const clientIp = clientAddress(req.socket.remoteAddress, headers.getAll('x-forwarded-for'), pipeline.trusted);
   const refuse = (refusal: Problem): Refused => ({ refusal, id, clientIp });
 
@@ -92,6 +93,7 @@ export function arrive(
     id,
     startedAt,
     clientIp,
+    peerIp,
     trustsTrace,
     inbound: new Inbound(method, target, headers, req.httpVersion, upgrade),
     out: { path: target.path.slice(route.prefix.length) || '/', query, headers: outHeaders },

@@ -77,8 +77,14 @@ class ShadowContext implements RequestContext {
   get client(): { readonly ip: string } {
     return this.#ctx.client;
   }
+  get peer(): { readonly ip: string } {
+    return this.#ctx.peer;
+  }
   get identity(): string | undefined {
     return this.#ctx.identity;
+  }
+  get identityInLogs(): string | undefined {
+    return this.#ctx.identityInLogs;
   }
   get tags(): ReadonlySet<string> {
     return this.#ctx.tags;
@@ -93,6 +99,11 @@ class ShadowContext implements RequestContext {
   }
   setIdentity(): void {}
   addTag(): void {}
+  /** The one effect that shadow mode has: a credential for Sluice goes to no provider. */
+  consumeHeader(name: string): void {
+    this.out.headers.delete(name);
+    this.#ctx.consumeHeader(name);
+  }
   abort(reason: Problem): void {
     tellShadow(this.#entry, this.#ctx, reason);
   }
