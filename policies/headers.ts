@@ -1,12 +1,14 @@
 import Type from 'typebox';
 import { ConfigError, definePolicy, type HeaderEditor } from '../src/policy.ts';
 
-const names = (description: string) => Type.Array(Type.String({ minLength: 1 }), { default: [], description });
+const names = (description: string, options: { default?: string[] } = {}) =>
+  Type.Array(Type.String({ minLength: 1 }), { ...options, description });
 const edits = (side: string) =>
   Type.Object(
     {
       set: Type.Record(Type.String(), Type.String(), { default: {}, description: `${side} headers to set.` }),
-      remove: names(`${side} headers to remove.`),
+      remove: names(`${side} headers to remove.`, { default: [] }),
+      // Without a default: an empty list would let nothing pass.
       allow: Type.Optional(names(`Only these ${side} headers (and those of the framing) pass.`)),
     },
     { additionalProperties: false, default: {} },
