@@ -77,6 +77,7 @@ export const clientAuth = definePolicy({
     const none = refuse(`Nobody is known to send this: put a key or a token into ${places}.`);
     const several = refuse(`More than one credential was sent; send exactly one, in ${places}.`, 'invalid_token');
     const malformed = refuse('The credential is malformed.', 'invalid_token');
+    const inAddress = refuse('The credential is in the address too; send it in its header only.', 'invalid_token');
     const unavailable = problem('auth_unavailable', {
       detail: 'The keys of the issuer have not come yet; try again.',
       retryAfterMs: 2_000,
@@ -96,11 +97,12 @@ export const clientAuth = definePolicy({
         if (kind === undefined) return none;
         const credential = kind === 'bearer' ? bearer.exec(value)?.[1] : bare.exec(value)?.[0];
         if (credential === undefined) return malformed;
-        const header = headerOf[kind];
         const take = (found: Identified) => {
           if (found.kind === 'unavailable') return unavailable;
-          if (found.kind === 'caller' || found.ours) ctx.consumeHeader(header);
+          if (found.kind === 'caller' || found.ours) ctx.consumeCredential(credential);
           if (found.kind === 'refused') return refuse(found.detail, 'invalid_token');
+          // Addresses are written down everywhere, and this one would go upstream.
+          if (ctx.out.query.includes(credential) || ctx.out.path.includes(credential)) return inAddress;
           letIn(found);
           return undefined;
         };

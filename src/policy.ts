@@ -257,10 +257,10 @@ export interface RequestContext {
   setIdentity(identity: string, inLogs?: string): void;
   addTag(tag: string): void;
   /**
-   * Says that this header carried a credential for Sluice itself. It does not go upstream, whatever the route's `credentials`
-   * say, and in shadow mode neither: that a secret leaves in one direction holds there too.
+   * Says that this text of the request was a credential for Sluice itself. No header that holds it goes upstream, whatever
+   * its name and the route's `credentials`, and in shadow mode neither: that a secret leaves in one direction holds there too.
    */
-  consumeHeader(name: string): void;
+  consumeCredential(credential: string): void;
   /** Stops a running exchange: a refusal before the head was sent, an honest cut (law 2) after it. */
   abort(problem: Problem): void;
 }

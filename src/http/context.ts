@@ -160,8 +160,8 @@ export abstract class Context implements Subject {
     this.tags = new Set(this.tags).add(tag);
   }
 
-  consumeHeader(name: string): void {
-    this.out.headers.delete(name);
+  consumeCredential(credential: string): void {
+    this.out.headers.deleteHolding(credential);
   }
 
   get maxPeekBytes(): number {

@@ -125,7 +125,14 @@ test('what was recognised never goes upstream, where credentials pass and in sha
       ['Bearer the-own-provider-key'],
       'of the others nothing is taken',
     );
-    if (mode === 'enforce') continue;
+    const everywhere = [`authorization: Bearer ${key}`, `x-other: (${key})`, `X-Api-Key: ${key}`];
+    assert.equal((await send(proxy.url, everywhere)).status, 200);
+    assert.ok(!provider.requests.at(-1)?.rawHeaders.join().includes(key), `${mode}: whatever header held it`);
+    if (mode === 'enforce') {
+      const inAddress = await fetch(`${proxy.url}/openai/v1/models?key=${key}`, { headers: { 'x-api-key': key } });
+      assert.equal(inAddress.status, 401);
+      continue;
+    }
     assert.equal((await send(proxy.url, [`x-api-key: ${old}`])).status, 200);
     assert.deepEqual(provider.requests.at(-1)?.headerLines('x-api-key'), [], 'a key of ours that has expired');
     assert.equal((await send(proxy.url, ['x-api-key: a-provider-key'])).status, 200);
