@@ -207,12 +207,14 @@ test('keys rotate by a swap of their file under load without a failed request; a
     }
   });
   const reread = () => proxy.logged((line) => line.msg === 'the file of client keys has been read again');
+  const before = performance.now();
   // As it is done: both are valid, callers change over, the old one goes.
   await file.swap(JSON.stringify([entryOf(old, 'game-eu'), entryOf(key, 'game-eu')]));
   assert.equal((await reread()).keys, 2);
   current = key;
   await file.swap(JSON.stringify([entryOf(key, 'game-eu')]));
   await proxy.logged((line) => line.keys === 1);
+  assert.ok(performance.now() - before < 5_000, 'by the watch, not by the poll');
   assert.equal(await status(old), 401);
   await file.swap('- hash: broken\n  identity: game-eu');
   const line = await proxy.logged((entry) => entry.level === 'error');
