@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
 import { type Admin, createAdmin } from './admin/admin.ts';
+import type { IssuerKeys } from './auth/issuer-keys.ts';
 import { effectiveConfig } from './config/effective.ts';
 import { parseListen, parseListeners } from './config/listen.ts';
 import type { Loaded } from './config/load.ts';
@@ -16,7 +17,7 @@ import type { Observer } from './http/observer.ts';
 import { ProxyServer } from './http/server.ts';
 import { createLimitStore } from './limits/create.ts';
 import type { ManagedLimitStore } from './limits/store.ts';
-import type { Pipeline } from './pipeline/build.ts';
+import { type Pipeline, warningsOf } from './pipeline/build.ts';
 import { LivePipeline } from './pipeline/live.ts';
 import { MemoryPressure } from './resources/memory-pressure.ts';
 import { watchCommands } from './resources/redis-commands.ts';
@@ -65,7 +66,7 @@ class SluiceApp implements App {
   readonly #options: AppOptions;
   readonly log: RootLog;
   readonly #metrics: Metrics = createMetrics();
-  readonly #upstreams = new Shared<Upstream>();
+  readonly #shared = { upstreams: new Shared<Upstream>(), issuers: new Shared<IssuerKeys>() };
   readonly #active: Core['active'] = new Set();
   readonly #startedAt = Date.now();
   readonly #held: HeldBytes;
@@ -98,7 +99,7 @@ class SluiceApp implements App {
   }
 
   get warnings(): readonly ConfigProblem[] {
-    return this.#loaded.warnings;
+    return warningsOf(this.#loaded, this.#live?.current);
   }
 
   get limits(): ManagedLimitStore {
@@ -192,7 +193,7 @@ class SluiceApp implements App {
       this.#metrics.configReload('success');
       this.log.info({ generation, policies: pipeline.entries.map((entry) => entry.id) }, 'configuration reloaded');
       warnOfRestart(before, loaded.config, this.log);
-      return { ok: true, problems: loaded.warnings };
+      return { ok: true, problems: this.warnings };
     } catch (error) {
       this.#metrics.configReload('failure');
       const problems = error instanceof ConfigProblems ? error.problems : [];
@@ -213,7 +214,7 @@ class SluiceApp implements App {
     return build(loaded, generation, {
       policies,
       env,
-      upstreams: this.#upstreams,
+      ...this.#shared,
       limits: this.limits,
       podName: env.POD_NAME || hostname(),
       log: this.log,
@@ -285,7 +286,7 @@ class SluiceApp implements App {
     this.#metrics.redisState(this.limits.state());
     this.#metrics.heldBodies(this.#held.total);
     this.#metrics.memoryRatio(this.#pressure.ratio);
-    const pools = this.#upstreams.values();
+    const pools = this.#shared.upstreams.values();
     this.#metrics.upstreamConnections(pools.map(({ info, pool }) => ({ upstream: info.name, states: pool.states })));
     return this.#metrics.render();
   }

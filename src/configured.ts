@@ -1,10 +1,11 @@
 /** From files to a pipeline: what start, reload and check have in common. */
+import type { IssuerKeys } from './auth/issuer-keys.ts';
 import { type Loaded, loadConfig, loadConfigText } from './config/load.ts';
 import { type ConfigProblem, formatProblems, problemAt } from './config/problems.ts';
 import { resolveNames } from './config/resolve-names.ts';
 import type { Config } from './config/schema.ts';
 import { createLimitStore } from './limits/create.ts';
-import { BuildError, buildPipeline, type Pipeline } from './pipeline/build.ts';
+import { BuildError, buildPipeline, type Pipeline, warningsOf } from './pipeline/build.ts';
 import type { Policy, PolicyLogger } from './policy.ts';
 import { Shared } from './resources/shared.ts';
 import type { LineSink } from './telemetry/log-destination.ts';
@@ -41,23 +42,27 @@ export async function checkConfig(options: AppOptions & { readonly resolve?: boo
   const loaded = await load(options);
   const upstreams = new Shared<Upstream>();
   const limits = await createLimitStore();
+  let warnings: readonly ConfigProblem[] = [];
   try {
     const pipeline = await build(loaded, 1, {
       policies: options.policies,
       env: options.env ?? process.env,
       upstreams,
       limits,
+      issuers: new Shared<IssuerKeys>(),
+      offline: true,
       podName: '',
       log: { info: () => {}, warn: () => {}, error: () => {} },
       entryMetrics: () => ({ decision: () => {}, duration: () => {} }),
     });
+    warnings = warningsOf(loaded, pipeline);
     await pipeline.close();
   } finally {
     await limits.close();
   }
-  if (options.resolve !== true) return loaded;
+  if (options.resolve !== true) return { ...loaded, warnings };
   const names = await resolveNames(loaded, options.env ?? process.env);
-  return { ...loaded, warnings: [...loaded.warnings, ...names] };
+  return { ...loaded, warnings: [...warnings, ...names] };
 }
 
 /** Reads and validates; throws {@link ConfigProblems}. */

@@ -12,9 +12,13 @@
  * State of one exchange lives in the closure that `request` returns, so that what was acquired is released once.
  */
 import type { Static, TSchema } from 'typebox';
+import type { Callers, CallersOptions } from './auth/callers.ts';
 import type { Failure, Problem, ProblemCode, ProblemOptions } from './errors.ts';
 import type { Claim, LimitStore, Verdict } from './limits/store.ts';
 
+export type { Caller, Callers, CallersOptions, Identified } from './auth/callers.ts';
+export { compilePattern } from './auth/pattern.ts';
+export { ClientKey, JwtIssuer } from './auth/schema.ts';
 export type { Failure, Problem, ProblemCode, ProblemOptions } from './errors.ts';
 export { compileCidrs } from './http/client-address.ts';
 export type { Claim, LimitStore, Verdict, Window } from './limits/store.ts';
@@ -63,6 +67,10 @@ export interface Env<Config> {
   problem(code: ProblemCode, options?: ProblemOptions): Problem;
   /** A secret by reference. It is read when asked for, so that an absent one fails its own requests only. */
   secret(ref: SecretRef): Secret;
+  /** Who may call: keys by their salted hashes, tokens by the keys of their issuers. Close it with the instance. */
+  callers(options: CallersOptions): Promise<Callers>;
+  /** Says what is probably a mistake and does not keep the configuration from being used; `pointer` as in {@link ConfigError}. */
+  warn(message: string, pointer?: string): void;
   readonly log: PolicyLogger;
 }
 
@@ -234,15 +242,25 @@ export interface RequestContext {
   readonly upstream: UpstreamInfo;
   /** The client's address, `trusted_proxies` applied, IPv4-mapped forms as IPv4. */
   readonly client: { readonly ip: string };
+  /** Who speaks to Sluice: the other end of the connection, whatever `X-Forwarded-For` says. */
+  readonly peer: { readonly ip: string };
   /** Who the client or player is, once a policy has established it; never a secret. */
   readonly identity: string | undefined;
+  /** What logs and spans show of the identity: itself, or what `setIdentity` was given instead. */
+  readonly identityInLogs: string | undefined;
   readonly tags: ReadonlySet<string>;
   /** Aborted when the client leaves; for policies that wait. */
   readonly signal: AbortSignal;
   /** The model's name where the dialect has it (body or path); undefined when there is none. Waits for the body. */
   model(): MaybePromise<string | undefined>;
-  setIdentity(identity: string): void;
+  /** @param inLogs what logs and spans show instead, where the identity itself must not be written down */
+  setIdentity(identity: string, inLogs?: string): void;
   addTag(tag: string): void;
+  /**
+   * Says that this text of the request was a credential for Sluice itself. No header that holds it goes upstream, whatever
+   * its name and the route's `credentials`, and in shadow mode neither: that a secret leaves in one direction holds there too.
+   */
+  consumeCredential(credential: string): void;
   /** Stops a running exchange: a refusal before the head was sent, an honest cut (law 2) after it. */
   abort(problem: Problem): void;
 }

@@ -49,6 +49,8 @@ export interface Arrival {
   readonly id: string;
   readonly startedAt: number;
   readonly clientIp: string;
+  /** The socket's other end. */
+  readonly peerIp: string;
   /** Whether the client's trace is continued. */
   readonly trustsTrace: boolean;
   readonly inbound: InboundRequest & { readonly headers: HeaderLines };
@@ -64,10 +66,12 @@ export abstract class Context implements Subject {
   readonly out: Arrival['out'];
   readonly body: Body;
   readonly client: { readonly ip: string };
+  readonly peer: { readonly ip: string };
   readonly startedAt: number;
   readonly trustsTrace: boolean;
   readonly observer: ExchangeObserver;
   identity: string | undefined = undefined;
+  identityInLogs: string | undefined = undefined;
   tags: ReadonlySet<string> = noTags;
   phase: Phase = 'policy';
 
@@ -106,6 +110,7 @@ export abstract class Context implements Subject {
     this.in = arrival.inbound;
     this.out = arrival.out;
     this.client = { ip: arrival.clientIp };
+    this.peer = { ip: arrival.peerIp };
     const { replay_bytes: replay, max_peek_bytes: ahead } = arrival.pipeline.config.server;
     this.body = new Body(arrival.req, this, { replay, ahead, held: core.held });
     const { telemetry } = arrival.pipeline.config;
@@ -146,12 +151,17 @@ export abstract class Context implements Subject {
     return this.#gone.signal;
   }
 
-  setIdentity(identity: string): void {
+  setIdentity(identity: string, inLogs = identity): void {
     this.identity = identity;
+    this.identityInLogs = inLogs;
   }
 
   addTag(tag: string): void {
     this.tags = new Set(this.tags).add(tag);
+  }
+
+  consumeCredential(credential: string): void {
+    this.out.headers.deleteHolding(credential);
   }
 
   get maxPeekBytes(): number {

@@ -162,7 +162,7 @@ class ObservedExchange implements ExchangeObserver {
         durationMs,
         attempts: record.attempts,
         traceId: this.#trace?.traceId,
-        identity: ctx.identity,
+        identity: ctx.identityInLogs,
       });
     }
     const at = ctx.startedAt + durationMs;

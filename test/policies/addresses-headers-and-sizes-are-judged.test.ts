@@ -63,6 +63,16 @@ test('headers: allow-list, then remove, then set, on both sides', async (t) => {
   assert.equal(answer.headers['x-c'], '3');
 });
 
+test('headers: without an allow-list everything else passes, both ways', async (t) => {
+  const answer = { status: 200, headers: { 'x-theirs': '1' }, body: 'ok' };
+  const provider = await startProvider({ t, override: () => answer });
+  const policies = [{ policy: 'headers', with: { request: { set: { 'x-set': 'yes' } }, response: { remove: ['x'] } } }];
+  const proxy = await startProxy({ upstream: provider.url, policies }, { t });
+  const got = await request(`${proxy.url}/openai/x`, { headers: { 'anthropic-version': '2023-06-01' } });
+  assert.deepEqual(provider.requests[0]?.headerLines('anthropic-version'), ['2023-06-01']);
+  assert.equal(got.headers['x-theirs'], '1');
+});
+
 test('headers that frame a message cannot be touched: an error with its place', async (t) => {
   const provider = await startProvider({ t });
   for (const edit of [

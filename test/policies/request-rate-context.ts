@@ -53,6 +53,8 @@ export async function setUp(config: object = {}, id = 'per-player') {
     limits: store,
     problem,
     secret: () => ({ where: '', value: () => undefined }),
+    callers: () => Promise.reject(new Error('nobody asks for callers here')),
+    warn: () => undefined,
     log: { info() {}, warn() {}, error() {} },
   });
   const hooks = instance.limit;
