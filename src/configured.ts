@@ -6,6 +6,8 @@ import type { Config } from './config/schema.ts';
 import { createLimitStore } from './limits/create.ts';
 import { BuildError, buildPipeline, type Pipeline } from './pipeline/build.ts';
 import type { Policy, PolicyLogger } from './policy.ts';
+import { KeptThings } from './resources/kept.ts';
+import { Secrets } from './resources/secrets.ts';
 import { Shared } from './resources/shared.ts';
 import type { LineSink } from './telemetry/log-destination.ts';
 import type { TracingOptions } from './telemetry/tracing.ts';
@@ -41,12 +43,15 @@ export async function checkConfig(options: AppOptions & { readonly resolve?: boo
   const loaded = await load(options);
   const upstreams = new Shared<Upstream>();
   const limits = await createLimitStore();
+  const env = options.env ?? process.env;
   try {
     const pipeline = await build(loaded, 1, {
       policies: options.policies,
-      env: options.env ?? process.env,
+      env,
       upstreams,
       limits,
+      secrets: new Secrets(env),
+      kept: new KeptThings(),
       podName: '',
       log: { info: () => {}, warn: () => {}, error: () => {} },
       entryMetrics: () => ({ decision: () => {}, duration: () => {} }),
@@ -93,8 +98,32 @@ export function tracingOf({ telemetry }: Config): Omit<TracingOptions, 'version'
   return { endpoint, sample, keepErrors, keepSlowMs };
 }
 
+/** Says why a reload has failed, and which generation goes on; returns what is wrong with the configuration. */
+export function tellFailedReload(
+  error: unknown,
+  generation: number | undefined,
+  log: PolicyLogger,
+): readonly ConfigProblem[] {
+  const problems = error instanceof ConfigProblems ? error.problems : [];
+  const err = error instanceof ConfigProblems ? undefined : error;
+  const fields = { generation, problems: problems.map((one) => formatProblems([one])), err };
+  log.error(fields, 'reload failed; the running configuration stays');
+  return problems;
+}
+
+/** Says what is odd about a configuration and keeps it from nothing. */
+export function logWarnings(warnings: readonly ConfigProblem[], log: PolicyLogger): void {
+  for (const { file, line, path, message } of warnings) log.warn({ file, line, path }, message);
+}
+
+/** Says what is odd about a configuration that a reload has taken, and what of it waits for the next start. */
+export function tellReload(before: Config, { config, warnings }: Loaded, log: PolicyLogger): void {
+  warnOfRestart(before, config, log);
+  logWarnings(warnings, log);
+}
+
 /** What a reload cannot change; the rest takes effect at once. */
-export function warnOfRestart(before: Config, after: Config, log: PolicyLogger): void {
+function warnOfRestart(before: Config, after: Config, log: PolicyLogger): void {
   const fixed = {
     listen: [before.listen, after.listen],
     admin: [before.admin, after.admin],

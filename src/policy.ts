@@ -61,8 +61,14 @@ export interface Env<Config> {
   readonly limits: LimitStore;
   /** Makes a refusal; see the catalogue in `errors.ts`. For policies of users, which cannot import it. */
   problem(code: ProblemCode, options?: ProblemOptions): Problem;
-  /** A secret by reference. It is read when asked for, so that an absent one fails its own requests only. */
+  /** A secret by reference. Its value is asked for when it is needed, so that an absent one fails its own requests only. */
   secret(ref: SecretRef): Secret;
+  /**
+   * Keeps a thing over reloads: what was made first under this entry's id, mode and `name` is found again by later loads,
+   * and closed, where it has a `close`, when the last pipeline that asked for it has closed. The old pipeline goes on
+   * using it beside the new one, which may yet be dropped: keep what was learnt, not what was configured.
+   */
+  keep<Thing extends object>(name: string, make: () => Thing): Thing;
   readonly log: PolicyLogger;
 }
 
@@ -92,8 +98,21 @@ export interface PolicyInstance {
   limit?: LimitHooks;
   /** Runs for each try once its upstream is chosen. The only place where credentials are set, on `attempt.headers`. */
   attempt?(ctx: RequestContext, attempt: Attempt): MaybePromise<Reply | AttemptHooks | void>;
+  /** For policies that set provider keys: how each stands now. Asked for at each scrape of the metrics. */
+  keys?(): readonly KeyStanding[];
   /** Called once, after the last exchange that uses this instance has ended. */
   close?(): void | Promise<void>;
+}
+
+/** A provider key, for `sluice_key_state` and `sluice_key_uses_total`. */
+export interface KeyStanding {
+  readonly upstream: string;
+  /** A short id from the configuration; never any part of the key. */
+  readonly id: string;
+  /** 1 usable, 0 resting, -1 taken out or gone. */
+  readonly standing: 1 | 0 | -1;
+  /** Attempts that it was set on. */
+  readonly uses: number;
 }
 
 /** A limit policy's two steps around the store's one round trip. */
@@ -254,4 +273,6 @@ export interface Attempt {
   readonly upstream: UpstreamInfo;
   /** This attempt's own copy of `ctx.out.headers`. */
   readonly headers: HeaderEditor;
+  /** Short id of the provider key that a policy has set, for traces and logs; never any part of the key. */
+  keyId: string | undefined;
 }

@@ -12,10 +12,12 @@ import {
   type PolicyLogger,
   type UpstreamInfo,
 } from '../policy.ts';
-import { secretOf } from '../resources/secrets.ts';
+import type { KeptThings } from '../resources/kept.ts';
+import type { Secrets } from '../resources/secrets.ts';
 import type { Shared } from '../resources/shared.ts';
 import { Upstream } from '../upstream/upstream.ts';
 import { type Entry, type EntryMetrics, type Step, stepsOf } from './entry.ts';
+import { Holdings } from './holdings.ts';
 import { compileRollout } from './rollout.ts';
 import { createRoute, type Route, RouteTable } from './routes.ts';
 import { compileWhen } from './when.ts';
@@ -26,6 +28,8 @@ export interface BuildDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly upstreams: Shared<Upstream>;
   readonly limits: LimitStore;
+  readonly secrets: Secrets;
+  readonly kept: KeptThings;
   readonly podName: string;
   readonly log: PolicyLogger;
   entryMetrics(id: string, mode: 'enforce' | 'shadow'): EntryMetrics;
@@ -64,9 +68,11 @@ export async function buildPipeline(config: Config, generation: number, deps: Bu
   const keys: string[] = [];
   const upstreams = new Map<string, Upstream>();
   const entries: Entry[] = [];
+  const holdings = new Holdings(deps.secrets, deps.kept);
   const close = async () => {
     const closing = entries.map(async (entry) => entry.instance.close?.());
     await Promise.allSettled([...closing, ...keys.map((key) => deps.upstreams.release(key))]);
+    await holdings.release();
   };
 
   for (const [name, upstream] of Object.entries(config.upstreams)) {
@@ -85,7 +91,7 @@ export async function buildPipeline(config: Config, generation: number, deps: Bu
   for (const [i, entry] of config.policies.entries()) {
     if (!entry.enabled) continue;
     try {
-      entries.push(await setUp(entry, infos, deps));
+      entries.push(await setUp(entry, infos, deps, holdings));
     } catch (error) {
       const below = error instanceof ConfigError ? `/with${error.pointer}` : '';
       faults.push({ pointer: `/policies/${i}${below}`, message: reasonOf(error) });
@@ -113,7 +119,12 @@ export async function buildPipeline(config: Config, generation: number, deps: Bu
   };
 }
 
-async function setUp(config: PolicyEntry, upstreams: readonly UpstreamInfo[], deps: BuildDeps): Promise<Entry> {
+async function setUp(
+  config: PolicyEntry,
+  upstreams: readonly UpstreamInfo[],
+  deps: BuildDeps,
+  holdings: Holdings,
+): Promise<Entry> {
   const policy = deps.policies.get(config.policy);
   if (policy === undefined) throw new ConfigError(`there is no policy "${config.policy}"`);
   const seen = config.when?.upstream;
@@ -126,7 +137,8 @@ async function setUp(config: PolicyEntry, upstreams: readonly UpstreamInfo[], de
     limits,
     podName: deps.podName,
     problem,
-    secret: (ref) => secretOf(ref, deps.env),
+    secret: (ref) => holdings.secret(ref),
+    keep: (name, make) => holdings.keep(config, name, make),
     log: deps.log,
   };
   const instance: PolicyInstance = await policy.setup(env);

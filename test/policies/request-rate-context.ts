@@ -53,6 +53,7 @@ export async function setUp(config: object = {}, id = 'per-player') {
     limits: store,
     problem,
     secret: () => ({ where: '', value: () => undefined }),
+    keep: (_name, make) => make(),
     log: { info() {}, warn() {}, error() {} },
   });
   const hooks = instance.limit;
