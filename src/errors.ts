@@ -32,7 +32,7 @@ export const catalogue = {
   address_denied: { status: 403, title: 'The client address is not allowed', source: 'client' },
   header_denied: { status: 403, title: 'A header is not allowed', source: 'client' },
   rate_limited: { status: 429, title: 'A request limit has been reached', source: 'client' },
-  keys_resting: { status: 429, title: 'Every provider key waits for its limit', source: 'upstream' },
+  keys_resting: { status: 429, title: 'Every provider key waits for its limit', source: 'internal' },
   policy_fault: { status: 500, title: 'A policy failed', source: 'internal' },
   internal_error: { status: 500, title: 'Sluice failed', source: 'internal' },
   key_missing: { status: 503, title: 'The provider key is not configured', source: 'internal' },
