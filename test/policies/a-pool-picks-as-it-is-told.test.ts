@@ -85,6 +85,10 @@ test('a shadow entry sets no key, learns nothing and has no series', async (t) =
   pool.answers.set('a', { status: 401 });
   assert.equal((await pool.ask()).status, 200);
   assert.deepEqual(pool.seen(), ['a', 'b']);
+  assert.deepEqual(
+    pool.told().map(({ key_id }) => key_id),
+    ['a.1'],
+  );
   assert.deepEqual(await pool.series('sluice_key_state'), ['a.1 -1', 'b.1 1']);
 });
 

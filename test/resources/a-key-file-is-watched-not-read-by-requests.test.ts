@@ -53,8 +53,9 @@ test('a swap of the mounted Secret, a file written in place and one swapped behi
   assert.equal(inPlace.value(), 'four', 'trimmed');
   await writeFile(plain, 'five');
   await becomes(inPlace, 'five');
-  await symlink(mounted.file, join(folder, 'link'));
-  const linked = open(t, join(folder, 'link')).file;
+  const elsewhere = join(await folderOf(t), 'link');
+  await symlink(mounted.file, elsewhere);
+  const linked = open(t, elsewhere).file;
   await mounted.publish('six');
   // No event comes here: the poll sees it.
   await becomes(linked, 'six');
