@@ -42,7 +42,7 @@ const now = () => performance.now();
  */
 export const keyInjection = definePolicy({
   name: 'key-injection',
-  summary: "Sets the provider's key on attempts at its own upstream.",
+  summary: "Sets the provider's key, or one of a pool, on attempts at its own upstream.",
   schema,
   setup(env) {
     const { config, upstreams, problem, mode } = env;
