@@ -7,6 +7,7 @@ import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync, 
 import { open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Secret } from '../policy.ts';
+import { rememberSecret } from '../telemetry/known-secrets.ts';
 import { Shared } from './shared.ts';
 import { WatchedDirectory } from './watched-directory.ts';
 
@@ -98,6 +99,8 @@ export class SecretFile implements Secret {
   async #read(): Promise<void> {
     try {
       const before = await stat(this.#path, { bigint: true });
+      // With each look, so that the rotations of others do not push out of the list what is in use.
+      rememberSecret(this.#value);
       if (this.#seen === looksOf(before)) return;
       if (!before.isFile()) {
         this.#missed();
@@ -125,6 +128,7 @@ export class SecretFile implements Secret {
       this.#missed();
       return;
     }
+    rememberSecret(value);
     this.#value = value;
     this.#seen = looksOf(stats);
     this.#badSince = undefined;

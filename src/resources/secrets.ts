@@ -3,8 +3,12 @@
  * file's path or any part of the secret.
  */
 import type { Secret, SecretRef } from '../policy.ts';
+import { rememberSecret } from '../telemetry/known-secrets.ts';
 import { SecretFile, watchedDirectories } from './secret-file.ts';
 import { Shared } from './shared.ts';
+
+/** Of so many looks at a variable one tells the redaction of it again. */
+const rememberEach = 1024;
 
 /** The secrets of one app. Pipelines that name the same file share one reader of it, over reloads too. */
 export class Secrets {
@@ -39,11 +43,13 @@ class Variable implements Secret {
   readonly #env: Readonly<Record<string, string | undefined>>;
   #raw: string | undefined;
   #trimmed: string | undefined;
+  #asked = 0;
 
   constructor(name: string, env: Readonly<Record<string, string | undefined>>) {
     this.where = `environment variable ${name}`;
     this.#name = name;
     this.#env = env;
+    this.value(); // it is in the process already, though nobody has asked for it
   }
 
   value(): string | undefined {
@@ -51,7 +57,10 @@ class Variable implements Secret {
     if (raw !== this.#raw) {
       this.#raw = raw;
       this.#trimmed = raw?.trim() || undefined;
+      this.#asked = 0;
     }
+    // Now and then, so that the rotations of others do not push out of the list what is in use.
+    if (this.#asked++ % rememberEach === 0) rememberSecret(this.#trimmed);
     return this.#trimmed;
   }
 }

@@ -5,7 +5,11 @@ import { type Labels, snapshot } from './series.ts';
 
 /** Registers the two families; what it returns is told how every key stands before each render. */
 export function keySeries(registry: Registry): (all: readonly KeyStanding[]) => void {
-  const state = snapshot(registry, 'sluice_key_state', 'Provider keys: 1 usable, 0 resting, below 0 taken out or gone.');
+  const state = snapshot(
+    registry,
+    'sluice_key_state',
+    'Provider keys: 1 usable, 0 resting, below 0 taken out or gone.',
+  );
   const help = 'Attempts that a provider key was set on.';
   const uses = snapshot(registry, 'sluice_key_uses_total', help, 'counter');
   return (all) => {
