@@ -8,9 +8,9 @@ import type { IssuerKeys } from './auth/issuer-keys.ts';
 import { effectiveConfig } from './config/effective.ts';
 import { parseListen, parseListeners } from './config/listen.ts';
 import type { Loaded } from './config/load.ts';
-import { type ConfigProblem, formatProblems } from './config/problems.ts';
+import type { ConfigProblem } from './config/problems.ts';
 import type { Config } from './config/schema.ts';
-import { type AppOptions, build, ConfigProblems, load, tracingOf, warnOfRestart, warnOfUnused } from './configured.ts';
+import { type AppOptions, build, load, tellFailedReload, tellReload, tracingOf, warnOfUnused } from './configured.ts';
 import type { Core } from './http/context.ts';
 import { HeldBytes } from './http/held-bytes.ts';
 import type { Observer } from './http/observer.ts';
@@ -18,9 +18,12 @@ import { ProxyServer } from './http/server.ts';
 import { createLimitStore } from './limits/create.ts';
 import type { ManagedLimitStore } from './limits/store.ts';
 import { type Pipeline, warningsOf } from './pipeline/build.ts';
+import { standingsOf } from './pipeline/entry.ts';
 import { LivePipeline } from './pipeline/live.ts';
+import { KeptThings } from './resources/kept.ts';
 import { MemoryPressure } from './resources/memory-pressure.ts';
 import { watchCommands } from './resources/redis-commands.ts';
+import { Secrets } from './resources/secrets.ts';
 import { Shared } from './resources/shared.ts';
 import { createLog, type RootLog } from './telemetry/log.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
@@ -67,6 +70,8 @@ class SluiceApp implements App {
   readonly log: RootLog;
   readonly #metrics: Metrics = createMetrics();
   readonly #shared = { upstreams: new Shared<Upstream>(), issuers: new Shared<IssuerKeys>() };
+  readonly #secrets: Secrets;
+  readonly #kept = new KeptThings();
   readonly #active: Core['active'] = new Set();
   readonly #startedAt = Date.now();
   readonly #held: HeldBytes;
@@ -89,6 +94,7 @@ class SluiceApp implements App {
   constructor(options: AppOptions, loaded: Loaded) {
     this.#options = options;
     this.#loaded = loaded;
+    this.#secrets = new Secrets(options.env ?? process.env);
     this.log = createLog({ level: loaded.config.telemetry.logs.level, ...options.log });
     this.#held = new HeldBytes(loaded.config.server.held_bytes);
     this.#pressure = new MemoryPressure(loaded.config.server.shed.memory, this.log);
@@ -192,19 +198,11 @@ class SluiceApp implements App {
       this.#metrics.configGeneration(generation);
       this.#metrics.configReload('success');
       this.log.info({ generation, policies: pipeline.entries.map((entry) => entry.id) }, 'configuration reloaded');
-      warnOfRestart(before, loaded.config, this.log);
+      tellReload(before, loaded.config, this.warnings, this.log);
       return { ok: true, problems: this.warnings };
     } catch (error) {
       this.#metrics.configReload('failure');
-      const problems = error instanceof ConfigProblems ? error.problems : [];
-      const kept = {
-        generation: this.#live?.current.generation,
-        problems: problems.map((one) => formatProblems([one])),
-      };
-      this.log.error(
-        { ...kept, err: error instanceof ConfigProblems ? undefined : error },
-        'reload failed; the running configuration stays',
-      );
+      const problems = tellFailedReload(error, this.#live?.current.generation, this.log);
       return { ok: false, problems };
     }
   }
@@ -216,6 +214,8 @@ class SluiceApp implements App {
       env,
       ...this.#shared,
       limits: this.limits,
+      secrets: this.#secrets,
+      kept: this.#kept,
       podName: env.POD_NAME || hostname(),
       log: this.log,
       entryMetrics: (id, mode) => this.#metrics.policy(id, mode),
@@ -288,6 +288,7 @@ class SluiceApp implements App {
     this.#metrics.memoryRatio(this.#pressure.ratio);
     const pools = this.#shared.upstreams.values();
     this.#metrics.upstreamConnections(pools.map(({ info, pool }) => ({ upstream: info.name, states: pool.states })));
+    this.#metrics.keys(standingsOf(this.#live?.current.entries ?? []));
     return this.#metrics.render();
   }
 }

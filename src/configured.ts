@@ -7,6 +7,8 @@ import type { Config } from './config/schema.ts';
 import { createLimitStore } from './limits/create.ts';
 import { BuildError, buildPipeline, type Pipeline, warningsOf } from './pipeline/build.ts';
 import type { Policy, PolicyLogger } from './policy.ts';
+import { KeptThings } from './resources/kept.ts';
+import { Secrets } from './resources/secrets.ts';
 import { Shared } from './resources/shared.ts';
 import type { LineSink } from './telemetry/log-destination.ts';
 import type { TracingOptions } from './telemetry/tracing.ts';
@@ -43,14 +45,17 @@ export async function checkConfig(options: AppOptions & { readonly resolve?: boo
   const upstreams = new Shared<Upstream>();
   const limits = await createLimitStore();
   let warnings: readonly ConfigProblem[] = [];
+  const env = options.env ?? process.env;
   try {
     const pipeline = await build(loaded, 1, {
       policies: options.policies,
-      env: options.env ?? process.env,
+      env,
       upstreams,
       limits,
       issuers: new Shared<IssuerKeys>(),
       offline: true,
+      secrets: new Secrets(env),
+      kept: new KeptThings(),
       podName: '',
       log: { info: () => {}, warn: () => {}, error: () => {} },
       entryMetrics: () => ({ decision: () => {}, duration: () => {} }),
@@ -98,8 +103,32 @@ export function tracingOf({ telemetry }: Config): Omit<TracingOptions, 'version'
   return { endpoint, sample, keepErrors, keepSlowMs };
 }
 
+/** Says why a reload has failed, and which generation goes on; returns what is wrong with the configuration. */
+export function tellFailedReload(
+  error: unknown,
+  generation: number | undefined,
+  log: PolicyLogger,
+): readonly ConfigProblem[] {
+  const problems = error instanceof ConfigProblems ? error.problems : [];
+  const err = error instanceof ConfigProblems ? undefined : error;
+  const fields = { generation, problems: problems.map((one) => formatProblems([one])), err };
+  log.error(fields, 'reload failed; the running configuration stays');
+  return problems;
+}
+
+/** Says what is odd about a configuration and keeps it from nothing. */
+export function logWarnings(warnings: readonly ConfigProblem[], log: PolicyLogger): void {
+  for (const { file, line, path, message } of warnings) log.warn({ file, line, path }, message);
+}
+
+/** Says what is odd about a configuration that a reload has taken, and what of it waits for the next start. */
+export function tellReload(before: Config, after: Config, warnings: readonly ConfigProblem[], log: PolicyLogger): void {
+  warnOfRestart(before, after, log);
+  logWarnings(warnings, log);
+}
+
 /** What a reload cannot change; the rest takes effect at once. */
-export function warnOfRestart(before: Config, after: Config, log: PolicyLogger): void {
+function warnOfRestart(before: Config, after: Config, log: PolicyLogger): void {
   const fixed = {
     listen: [before.listen, after.listen],
     admin: [before.admin, after.admin],

@@ -6,6 +6,7 @@ import { type App, ConfigProblems, checkConfig, createApp, version } from './app
 import { hashKey } from './auth/hash-key.ts';
 import { proxySchema } from './config/json-schema.ts';
 import { formatProblems } from './config/problems.ts';
+import { logWarnings } from './configured.ts';
 import { keepEnvironmentOutOfReports } from './diagnostic-reports.ts';
 import { summaryOf } from './summary.ts';
 import { scrub } from './telemetry/redact.ts';
@@ -107,8 +108,7 @@ async function run(app: App): Promise<void> {
   // Node prints its warnings to stderr by a listener of its own; the log has them instead.
   process.removeAllListeners('warning');
   process.on('warning', (err) => app.log.warn({ err }, 'Node warns'));
-  for (const warning of app.warnings)
-    app.log.warn({ file: warning.file, line: warning.line, path: warning.path }, warning.message);
+  logWarnings(app.warnings, app.log);
   app.log.info(summaryOf(app), 'sluice is ready');
 }
 

@@ -65,12 +65,18 @@ export interface Env<Config> {
   readonly limits: LimitStore;
   /** Makes a refusal; see the catalogue in `errors.ts`. For policies of users, which cannot import it. */
   problem(code: ProblemCode, options?: ProblemOptions): Problem;
-  /** A secret by reference. It is read when asked for, so that an absent one fails its own requests only. */
+  /** A secret by reference. Its value is asked for when it is needed, so that an absent one fails its own requests only. */
   secret(ref: SecretRef): Secret;
   /** Who may call: keys by their salted hashes, tokens by the keys of their issuers. Close it with the instance. */
   callers(options: CallersOptions): Promise<Callers>;
   /** Says what is probably a mistake and does not keep the configuration from being used; `pointer` as in {@link ConfigError}. */
   warn(message: string, pointer?: string): void;
+  /**
+   * Keeps a thing over reloads: what was made first under this entry's id, mode and `name` is found again by later loads,
+   * and closed, where it has a `close`, when the last pipeline that asked for it has closed. The old pipeline goes on
+   * using it beside the new one, which may yet be dropped: keep what was learnt, not what was configured.
+   */
+  keep<Thing extends object>(name: string, make: () => Thing): Thing;
   readonly log: PolicyLogger;
 }
 
@@ -100,8 +106,21 @@ export interface PolicyInstance {
   limit?: LimitHooks;
   /** Runs for each try once its upstream is chosen. The only place where credentials are set, on `attempt.headers`. */
   attempt?(ctx: RequestContext, attempt: Attempt): MaybePromise<Reply | AttemptHooks | void>;
+  /** For policies that set provider keys: how each stands now. Asked for at each scrape of the metrics. */
+  keys?(): readonly KeyStanding[];
   /** Called once, after the last exchange that uses this instance has ended. */
   close?(): void | Promise<void>;
+}
+
+/** A provider key, for `sluice_key_state` and `sluice_key_uses_total`. */
+export interface KeyStanding {
+  readonly upstream: string;
+  /** A short id from the configuration; never any part of the key. */
+  readonly id: string;
+  /** 1 usable, 0 resting, -1 taken out or gone. */
+  readonly standing: 1 | 0 | -1;
+  /** Attempts that it was set on. */
+  readonly uses: number;
 }
 
 /** A limit policy's two steps around the store's one round trip. */
@@ -272,4 +291,6 @@ export interface Attempt {
   readonly upstream: UpstreamInfo;
   /** This attempt's own copy of `ctx.out.headers`. */
   readonly headers: HeaderEditor;
+  /** Short id of the provider key that a policy has set, for traces and logs; never any part of the key. */
+  keyId: string | undefined;
 }

@@ -1,5 +1,6 @@
 /** Who may call: a credential is one of the known keys, or a token of an accepted issuer. */
 import type { Env, MaybePromise, PolicyLogger } from '../policy.ts';
+import type { Secrets } from '../resources/secrets.ts';
 import type { Shared } from '../resources/shared.ts';
 import { openIssuer } from './issuer.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
@@ -42,7 +43,7 @@ export interface Callers {
 export interface CallersDeps {
   /** Of the policy. */
   readonly id: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly secrets: Secrets;
   readonly issuers: Shared<IssuerKeys>;
   readonly offline?: boolean;
   readonly log: PolicyLogger;

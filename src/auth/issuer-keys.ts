@@ -11,7 +11,12 @@ export interface IssuerKeysOptions {
   /** For the log. */
   readonly issuer: string;
   readonly source:
-    | { readonly kind: 'fetch'; fetch(signal: AbortSignal): Promise<string> }
+    | {
+        readonly kind: 'fetch';
+        fetch(signal: AbortSignal): Promise<string>;
+        /** Called when nobody will fetch any more. */
+        close?(): void;
+      }
     | { readonly kind: 'file'; readonly path: string; readonly text: string };
   readonly refreshMs: number;
   readonly maxStaleMs: number;
@@ -102,6 +107,7 @@ export class IssuerKeys {
     this.#closed.abort(new Error('nobody needs the keys any more'));
     clearTimeout(this.#timer);
     this.#watched?.close();
+    if (this.#options.source.kind === 'fetch') this.#options.source.close?.();
   }
 
   #patiently(): Promise<void> {

@@ -1,6 +1,5 @@
 /** From the configuration of an issuer to what judges its tokens; its keys are shared over reloads. */
 import { ConfigError } from '../policy.ts';
-import { secretOf } from '../resources/secrets.ts';
 import { readSmallFile } from '../resources/watched-file.ts';
 import { forbiddenHost } from '../upstream/address-guard.ts';
 import type { CallersDeps } from './callers.ts';
@@ -19,10 +18,10 @@ export async function openIssuer(
   deps: CallersDeps,
 ): Promise<TokenVerifier> {
   if (isKnown) throw new ConfigError('names an issuer that is there already', `${pointer}/issuer`);
-  const source = sourceOf(config.jwks, `${pointer}/jwks`, deps);
   // Keys of the same place are the same, whatever else an entry says; a reload that leaves it alone keeps them.
   const shared = JSON.stringify(config.jwks);
   const keys = deps.issuers.acquire(shared, () => {
+    const source = sourceOf(config.jwks, `${pointer}/jwks`, deps);
     const { refresh: refreshMs, max_stale: maxStaleMs } = config.jwks;
     const made = new IssuerKeys({ issuer: config.issuer, source, refreshMs, maxStaleMs, log: deps.log });
     if (!deps.offline) made.start();
@@ -60,12 +59,17 @@ function sourceOf(jwks: JwtIssuerConfig['jwks'], pointer: string, deps: CallersD
   if (address.protocol === 'http:' && forbidden !== 'loopback') {
     throw new ConfigError('must be https: whoever changes the keys on their way can make any token', `${pointer}/url`);
   }
+  const ref = jwks.token;
   const location = {
     url: address.href,
     ca: jwks.ca?.file,
-    token: jwks.token === undefined ? undefined : secretOf(jwks.token, deps.env),
+    token: ref === undefined ? undefined : deps.secrets.acquire(ref),
     allowPrivate: jwks.allow_private,
     egressProxy: jwks.egress_proxy,
   };
-  return { kind: 'fetch', fetch: (signal) => fetchKeySet(location, signal) };
+  return {
+    kind: 'fetch',
+    fetch: (signal) => fetchKeySet(location, signal),
+    close: () => void (ref === undefined || deps.secrets.release(ref)),
+  };
 }

@@ -16,10 +16,12 @@ import {
   type PolicyLogger,
   type UpstreamInfo,
 } from '../policy.ts';
-import { secretOf } from '../resources/secrets.ts';
+import type { KeptThings } from '../resources/kept.ts';
+import type { Secrets } from '../resources/secrets.ts';
 import type { Shared } from '../resources/shared.ts';
 import { Upstream } from '../upstream/upstream.ts';
 import { type Entry, type EntryMetrics, type Step, stepsOf } from './entry.ts';
+import { Holdings } from './holdings.ts';
 import { compileRollout } from './rollout.ts';
 import { createRoute, type Route, RouteTable } from './routes.ts';
 import { compileWhen } from './when.ts';
@@ -34,6 +36,8 @@ export interface BuildDeps {
   readonly issuers: Shared<IssuerKeys>;
   /** True for a check: nothing is fetched and nothing watched. */
   readonly offline?: boolean;
+  readonly secrets: Secrets;
+  readonly kept: KeptThings;
   readonly podName: string;
   readonly log: PolicyLogger;
   entryMetrics(id: string, mode: 'enforce' | 'shadow'): EntryMetrics;
@@ -81,9 +85,11 @@ export async function buildPipeline(config: Config, generation: number, deps: Bu
   const keys: string[] = [];
   const upstreams = new Map<string, Upstream>();
   const entries: Entry[] = [];
+  const holdings = new Holdings(deps.secrets, deps.kept);
   const close = async () => {
     const closing = entries.map(async (entry) => entry.instance.close?.());
     await Promise.allSettled([...closing, ...keys.map((key) => deps.upstreams.release(key))]);
+    await holdings.release();
   };
 
   for (const [name, upstream] of Object.entries(config.upstreams)) {
@@ -104,7 +110,7 @@ export async function buildPipeline(config: Config, generation: number, deps: Bu
     try {
       const warn = (message: string, below = '') =>
         void warnings.push({ pointer: `/policies/${i}/with${below}`, message });
-      entries.push(await setUp(entry, infos, deps, warn));
+      entries.push(await setUp(entry, infos, deps, holdings, warn));
     } catch (error) {
       const below = error instanceof ConfigError ? `/with${error.pointer}` : '';
       faults.push({ pointer: `/policies/${i}${below}`, message: reasonOf(error) });
@@ -145,6 +151,7 @@ async function setUp(
   config: PolicyEntry,
   upstreams: readonly UpstreamInfo[],
   deps: BuildDeps,
+  holdings: Holdings,
   warn: Env<unknown>['warn'],
 ): Promise<Entry> {
   const policy = deps.policies.get(config.policy);
@@ -159,7 +166,8 @@ async function setUp(
     limits,
     podName: deps.podName,
     problem,
-    secret: (ref) => secretOf(ref, deps.env),
+    secret: (ref) => holdings.secret(ref),
+    keep: (name, make) => holdings.keep(config, name, make),
     callers: (options) => createCallers(options, { ...deps, id: config.id, warn }),
     warn,
     log: deps.log,

@@ -30,7 +30,8 @@ export function tellShadow(entry: Entry, subject: Subject, reply: Reply): void {
 
 /** An attempt whose headers are a throw-away copy. */
 export function shadowAttempt(attempt: Attempt): Attempt {
-  return { number: attempt.number, upstream: attempt.upstream, headers: copyOf(attempt.headers.entries()) };
+  const headers = copyOf(attempt.headers.entries());
+  return { number: attempt.number, upstream: attempt.upstream, headers, keyId: undefined };
 }
 
 /** Hooks that see the exchange to its end but edit a throw-away head. */

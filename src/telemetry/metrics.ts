@@ -1,6 +1,8 @@
 /** Sluice's own metrics. One set for each app; recorders are bound at set-up so that an exchange looks nothing up. */
 import { Registry } from 'prom-client';
+import type { KeyStanding } from '../policy.ts';
 import { GenAiMetrics } from './gen-ai-metrics.ts';
+import { keySeries } from './key-series.ts';
 import type { AbortPhase, PolicyDecision } from './labels.ts';
 import { startProcessMetrics } from './process-metrics.ts';
 import {
@@ -48,6 +50,8 @@ export interface Metrics {
   readonly genAi: GenAiMetrics;
   /** Connections now, to be told before each render; entries of one upstream are added up. */
   upstreamConnections(all: readonly UpstreamConnections[]): void;
+  /** How provider keys stand, to be told before each render; what is not told any more is gone. */
+  keys(all: readonly KeyStanding[]): void;
   /** Seconds that Redis took to answer. */
   readonly redisCommand: Distribution;
   /** Exchanges under way: `inc()` and `dec()`. */
@@ -142,6 +146,7 @@ export function createMetrics(): Metrics {
     'sluice_upstream_connections',
     'Pooled connections with a request and without (active, idle), and requests that wait for one (queued).',
   );
+  const keys = keySeries(registry);
   const undelivered = counter(
     registry,
     'sluice_undelivered_bytes_total',
@@ -172,6 +177,7 @@ export function createMetrics(): Metrics {
     },
     genAi,
     upstreamConnections: (all) => upstreamConnections(connectionSeries(all)),
+    keys,
     redisCommand,
     activeRequests,
     activeStreams,

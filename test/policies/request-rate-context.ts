@@ -55,6 +55,7 @@ export async function setUp(config: object = {}, id = 'per-player') {
     secret: () => ({ where: '', value: () => undefined }),
     callers: () => Promise.reject(new Error('nobody asks for callers here')),
     warn: () => undefined,
+    keep: (_name, make) => make(),
     log: { info() {}, warn() {}, error() {} },
   });
   const hooks = instance.limit;
