@@ -1,12 +1,16 @@
 import Type from 'typebox';
 import { ConfigError, definePolicy, type HeaderEditor } from '../src/policy.ts';
 
-const names = (description: string) => Type.Array(Type.String({ minLength: 1 }), { default: [], description });
+const names = (description: string, options: { default?: string[] } = {}) =>
+  Type.Array(Type.String({ minLength: 1 }), { ...options, description });
+/** `/config` hides it: it may be a key, whatever its header is called. */
+const value = Type.String({ hidden: true });
 const edits = (side: string) =>
   Type.Object(
     {
-      set: Type.Record(Type.String(), Type.String(), { default: {}, description: `${side} headers to set.` }),
-      remove: names(`${side} headers to remove.`),
+      set: Type.Record(Type.String(), value, { default: {}, description: `${side} headers to set.` }),
+      remove: names(`${side} headers to remove.`, { default: [] }),
+      // Without a default: an empty list lets nothing pass, and that must be asked for.
       allow: Type.Optional(names(`Only these ${side} headers (and those of the framing) pass.`)),
     },
     { additionalProperties: false, default: {} },

@@ -4,30 +4,35 @@ import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
 import { type Admin, createAdmin } from './admin/admin.ts';
+import type { IssuerKeys } from './auth/issuer-keys.ts';
 import { effectiveConfig } from './config/effective.ts';
 import { parseListen, parseListeners } from './config/listen.ts';
 import type { Loaded } from './config/load.ts';
-import { type ConfigProblem, formatProblems } from './config/problems.ts';
+import type { ConfigProblem } from './config/problems.ts';
 import type { Config } from './config/schema.ts';
 import {
   type AppOptions,
   build,
-  ConfigProblems,
   createLimits,
   load,
+  tellFailedReload,
+  tellReload,
   tracingOf,
-  warnOfRestart,
   warnOfUnused,
 } from './configured.ts';
 import type { Core } from './http/context.ts';
 import { HeldBytes } from './http/held-bytes.ts';
 import type { Observer } from './http/observer.ts';
 import { ProxyServer } from './http/server.ts';
+import { Idle } from './idle.ts';
 import type { ManagedLimits } from './limits/create.ts';
-import type { Pipeline } from './pipeline/build.ts';
+import { type Pipeline, warningsOf } from './pipeline/build.ts';
+import { standingsOf } from './pipeline/entry.ts';
 import { LivePipeline } from './pipeline/live.ts';
+import { KeptThings } from './resources/kept.ts';
 import { MemoryPressure } from './resources/memory-pressure.ts';
 import { watchCommands } from './resources/redis-commands.ts';
+import { Secrets } from './resources/secrets.ts';
 import { Shared } from './resources/shared.ts';
 import { createLog, type RootLog } from './telemetry/log.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
@@ -73,8 +78,11 @@ class SluiceApp implements App {
   readonly #options: AppOptions;
   readonly log: RootLog;
   readonly #metrics: Metrics = createMetrics();
-  readonly #upstreams = new Shared<Upstream>();
+  readonly #shared = { upstreams: new Shared<Upstream>(), issuers: new Shared<IssuerKeys>() };
+  readonly #secrets: Secrets;
+  readonly #kept = new KeptThings();
   readonly #active: Core['active'] = new Set();
+  readonly #idle = new Idle(this.#active);
   readonly #startedAt = Date.now();
   readonly #held: HeldBytes;
   readonly #pressure: MemoryPressure;
@@ -88,7 +96,6 @@ class SluiceApp implements App {
   proxyAddresses: readonly AddressInfo[] = [];
   adminAddresses: readonly AddressInfo[] = [];
   #state: 'starting' | 'listening' | 'draining' | 'closed' = 'starting';
-  #hurry: (() => void) | undefined;
   #unwatch: (() => void) | undefined;
   #closing: Promise<void> | undefined;
   #reloading: Promise<unknown> = Promise.resolve();
@@ -96,6 +103,7 @@ class SluiceApp implements App {
   constructor(options: AppOptions, loaded: Loaded) {
     this.#options = options;
     this.#loaded = loaded;
+    this.#secrets = new Secrets(options.env ?? process.env);
     this.log = createLog({ level: loaded.config.telemetry.logs.level, ...options.log });
     this.#held = new HeldBytes(loaded.config.server.held_bytes);
     this.#pressure = new MemoryPressure(loaded.config.server.shed.memory, this.log);
@@ -106,7 +114,7 @@ class SluiceApp implements App {
   }
 
   get warnings(): readonly ConfigProblem[] {
-    return this.#loaded.warnings;
+    return warningsOf(this.#loaded, this.#live?.current);
   }
 
   get limits(): ManagedLimits {
@@ -118,7 +126,7 @@ class SluiceApp implements App {
   async prepare(): Promise<void> {
     const { config } = this.#loaded;
     try {
-      this.#limits = await createLimits(this.#loaded, this.#options, {
+      this.#limits = await createLimits(this.#loaded, this.#secrets, {
         log: this.log,
         onCommand: (seconds) => this.#metrics.redisCommand.observe(seconds),
         onWait: (id, seconds) => this.#metrics.slotWait(id, seconds),
@@ -180,7 +188,7 @@ class SluiceApp implements App {
   }
 
   close(options: { readonly drainMs?: number } = {}): Promise<void> {
-    this.#hurry?.();
+    this.#idle.hurry();
     this.#closing ??= this.#close(options.drainMs ?? this.config.server.drain);
     return this.#closing;
   }
@@ -200,19 +208,11 @@ class SluiceApp implements App {
       this.#metrics.configGeneration(generation);
       this.#metrics.configReload('success');
       this.log.info({ generation, policies: pipeline.entries.map((entry) => entry.id) }, 'configuration reloaded');
-      warnOfRestart(before, loaded.config, this.log);
-      return { ok: true, problems: loaded.warnings };
+      tellReload(before, loaded.config, this.warnings, this.log);
+      return { ok: true, problems: this.warnings };
     } catch (error) {
       this.#metrics.configReload('failure');
-      const problems = error instanceof ConfigProblems ? error.problems : [];
-      const kept = {
-        generation: this.#live?.current.generation,
-        problems: problems.map((one) => formatProblems([one])),
-      };
-      this.log.error(
-        { ...kept, err: error instanceof ConfigProblems ? undefined : error },
-        'reload failed; the running configuration stays',
-      );
+      const problems = tellFailedReload(error, this.#live?.current.generation, this.log);
       return { ok: false, problems };
     }
   }
@@ -222,9 +222,11 @@ class SluiceApp implements App {
     return build(loaded, generation, {
       policies,
       env,
-      upstreams: this.#upstreams,
+      ...this.#shared,
       limits: this.limits,
       slots: this.limits.slots,
+      secrets: this.#secrets,
+      kept: this.#kept,
       podName: env.POD_NAME || hostname(),
       log: this.log,
       entryMetrics: (id, mode) => this.#metrics.policy(id, mode),
@@ -242,19 +244,7 @@ class SluiceApp implements App {
   async #drain(drainMs: number): Promise<void> {
     if (drainMs <= 0 || this.#active.size === 0) return;
     this.log.info({ running: this.#active.size, drain_ms: drainMs }, 'draining');
-    await this.#idle(drainMs);
-  }
-
-  /** Resolves when nothing runs, after so many milliseconds, or when close is called again. */
-  async #idle(milliseconds: number): Promise<void> {
-    if (this.#active.size === 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#hurry = resolve;
-    const deadline = setTimeout(resolve, milliseconds);
-    const poll = setInterval(() => this.#active.size === 0 && resolve(), 20);
-    await promise;
-    clearTimeout(deadline);
-    clearInterval(poll);
+    await this.#idle.within(drainMs);
   }
 
   async #closeAll(): Promise<void> {
@@ -262,7 +252,7 @@ class SluiceApp implements App {
     if (left > 0) this.log.warn({ exchanges: left }, 'the drain is over; what still runs is ended');
     for (const exchange of [...this.#active]) exchange.shutDown();
     // Error events and refusals get a moment to leave.
-    await this.#idle(500);
+    await this.#idle.within(500);
     await this.#server?.close();
     await this.#live?.close();
     await this.#admin?.close();
@@ -296,8 +286,9 @@ class SluiceApp implements App {
     this.#metrics.slots(this.limits.slots.usage());
     this.#metrics.heldBodies(this.#held.total);
     this.#metrics.memoryRatio(this.#pressure.ratio);
-    const pools = this.#upstreams.values();
+    const pools = this.#shared.upstreams.values();
     this.#metrics.upstreamConnections(pools.map(({ info, pool }) => ({ upstream: info.name, states: pool.states })));
+    this.#metrics.keys(standingsOf(this.#live?.current.entries ?? []));
     return this.#metrics.render();
   }
 }

@@ -1,12 +1,14 @@
 /** From files to a pipeline: what start, reload and check have in common. */
+import type { IssuerKeys } from './auth/issuer-keys.ts';
 import { type Loaded, loadConfig, loadConfigText } from './config/load.ts';
 import { type ConfigProblem, formatProblems, problemAt } from './config/problems.ts';
 import { resolveNames } from './config/resolve-names.ts';
 import type { Config } from './config/schema.ts';
 import { createLimitStore, type LimitStoreOptions, type ManagedLimits } from './limits/create.ts';
-import { BuildError, buildPipeline, type Pipeline } from './pipeline/build.ts';
+import { BuildError, buildPipeline, type Pipeline, warningsOf } from './pipeline/build.ts';
 import type { Policy, PolicyLogger } from './policy.ts';
-import { secretOf } from './resources/secrets.ts';
+import { KeptThings } from './resources/kept.ts';
+import { Secrets } from './resources/secrets.ts';
 import { Shared } from './resources/shared.ts';
 import { readTls } from './resources/tls-files.ts';
 import type { LineSink } from './telemetry/log-destination.ts';
@@ -43,24 +45,31 @@ export async function checkConfig(options: AppOptions & { readonly resolve?: boo
   const loaded = await load(options);
   const upstreams = new Shared<Upstream>();
   const limits = await createLimitStore();
+  let warnings: readonly ConfigProblem[] = [];
+  const env = options.env ?? process.env;
   try {
     const pipeline = await build(loaded, 1, {
       policies: options.policies,
-      env: options.env ?? process.env,
+      env,
       upstreams,
       limits,
       slots: limits.slots,
+      issuers: new Shared<IssuerKeys>(),
+      offline: true,
+      secrets: new Secrets(env),
+      kept: new KeptThings(),
       podName: '',
       log: { info: () => {}, warn: () => {}, error: () => {} },
       entryMetrics: () => ({ decision: () => {}, duration: () => {} }),
     });
+    warnings = warningsOf(loaded, pipeline);
     await pipeline.close();
   } finally {
     await limits.close();
   }
-  if (options.resolve !== true) return loaded;
+  if (options.resolve !== true) return { ...loaded, warnings };
   const names = await resolveNames(loaded, options.env ?? process.env);
-  return { ...loaded, warnings: [...loaded.warnings, ...names] };
+  return { ...loaded, warnings: [...warnings, ...names] };
 }
 
 /** Reads and validates; throws {@link ConfigProblems}. */
@@ -93,7 +102,7 @@ export async function build(
 /** The store of an app's limits. Throws {@link ConfigProblems} for files that cannot be read. */
 export async function createLimits(
   { config, locate }: Loaded,
-  { env = process.env }: AppOptions,
+  secrets: Secrets,
   told: Pick<LimitStoreOptions, 'log' | 'onCommand' | 'onWait'>,
 ): Promise<ManagedLimits> {
   const { url, tls, sentinel_password: password, replicas } = config.redis;
@@ -104,7 +113,9 @@ export async function createLimits(
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
     throw new ConfigProblems([problemAt(locate('/redis/tls'), '/redis/tls', `a file cannot be read: ${code}`)]);
   }
-  const sentinelPassword = password === undefined ? undefined : secretOf(password, env).value();
+  const sentinelPassword = password === undefined ? undefined : secrets.acquire(password).value();
+  // Read once: a connection keeps what it was opened with.
+  if (password !== undefined) await secrets.release(password);
   return createLimitStore({ redis: { url, tls: files, sentinelPassword }, replicas, ...told });
 }
 
@@ -114,8 +125,32 @@ export function tracingOf({ telemetry }: Config): Omit<TracingOptions, 'version'
   return { endpoint, sample, keepErrors, keepSlowMs };
 }
 
+/** Says why a reload has failed, and which generation goes on; returns what is wrong with the configuration. */
+export function tellFailedReload(
+  error: unknown,
+  generation: number | undefined,
+  log: PolicyLogger,
+): readonly ConfigProblem[] {
+  const problems = error instanceof ConfigProblems ? error.problems : [];
+  const err = error instanceof ConfigProblems ? undefined : error;
+  const fields = { generation, problems: problems.map((one) => formatProblems([one])), err };
+  log.error(fields, 'reload failed; the running configuration stays');
+  return problems;
+}
+
+/** Says what is odd about a configuration and keeps it from nothing. */
+export function logWarnings(warnings: readonly ConfigProblem[], log: PolicyLogger): void {
+  for (const { file, line, path, message } of warnings) log.warn({ file, line, path }, message);
+}
+
+/** Says what is odd about a configuration that a reload has taken, and what of it waits for the next start. */
+export function tellReload(before: Config, after: Config, warnings: readonly ConfigProblem[], log: PolicyLogger): void {
+  warnOfRestart(before, after, log);
+  logWarnings(warnings, log);
+}
+
 /** What a reload cannot change; the rest takes effect at once. */
-export function warnOfRestart(before: Config, after: Config, log: PolicyLogger): void {
+function warnOfRestart(before: Config, after: Config, log: PolicyLogger): void {
   const fixed = {
     listen: [before.listen, after.listen],
     admin: [before.admin, after.admin],

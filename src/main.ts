@@ -3,14 +3,20 @@
 import { parseArgs } from 'node:util';
 import { policies } from '../policies/index.ts';
 import { type App, ConfigProblems, checkConfig, createApp, version } from './app.ts';
+import { hashKey } from './auth/hash-key.ts';
 import { proxySchema } from './config/json-schema.ts';
 import { formatProblems } from './config/problems.ts';
+import { logWarnings } from './configured.ts';
+import { keepEnvironmentOutOfReports } from './diagnostic-reports.ts';
 import { summaryOf } from './summary.ts';
 import { scrub } from './telemetry/redact.ts';
+import { UsageError } from './usage-error.ts';
 
 const usage = `Usage: sluice [run] [--config FILE]…     run the sidecar (default: proxy.yaml)
        sluice check [--config FILE]…    validate the configuration and exit (also --check)
        sluice schema                    print the JSON Schema of proxy.yaml
+       sluice hash-key --identity NAME [--tag TAG]… [--expires TIME] [--salt SALT] [--generate]
+                                        make an entry of client-auth: a key from stdin, or a new one
        sluice --version | --help
 
   --config FILE   a configuration file; given several times, later files are laid over earlier ones
@@ -20,8 +26,6 @@ const usage = `Usage: sluice [run] [--config FILE]…     run the sidecar (defau
 Signals: SIGHUP reloads the configuration, SIGTERM and SIGINT drain and exit, a second one exits at once.
 Exit codes: 0 done, 1 cannot run (a port is taken, for example), 2 the configuration or the command line is wrong.
 `;
-
-class UsageError extends Error {}
 
 interface Command {
   readonly name: 'run' | 'check' | 'schema' | 'version' | 'help';
@@ -55,6 +59,7 @@ function commandOf(argv: readonly string[]): Command {
 }
 
 async function main(argv: readonly string[]): Promise<number | undefined> {
+  if (argv[0] === 'hash-key') return hashKey(argv.slice(1), process);
   const { name, files, resolve } = commandOf(argv);
   if (name === 'help') return say(usage);
   if (name === 'version') return say(`sluice ${version}, Node ${process.versions.node}\n`);
@@ -103,8 +108,7 @@ async function run(app: App): Promise<void> {
   // Node prints its warnings to stderr by a listener of its own; the log has them instead.
   process.removeAllListeners('warning');
   process.on('warning', (err) => app.log.warn({ err }, 'Node warns'));
-  for (const warning of app.warnings)
-    app.log.warn({ file: warning.file, line: warning.line, path: warning.path }, warning.message);
+  logWarnings(app.warnings, app.log);
   app.log.info(summaryOf(app), 'sluice is ready');
 }
 
@@ -126,9 +130,7 @@ function failAtStart(error: unknown): void {
 }
 
 process.on('uncaughtException', failAtStart);
-// A report of a crash, where an operator asks for one, tells nothing of the environment, where keys are.
-process.report.excludeEnv = true;
-
+keepEnvironmentOutOfReports();
 main(process.argv.slice(2)).then(
   (code) => {
     if (code !== undefined) process.exitCode = code;

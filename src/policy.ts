@@ -12,16 +12,36 @@
  * State of one exchange lives in the closure that `request` returns, so that what was acquired is released once.
  */
 import type { Static, TSchema } from 'typebox';
+import type { Callers, CallersOptions } from './auth/callers.ts';
 import type { Failure, Problem, ProblemCode, ProblemOptions } from './errors.ts';
 import type { RateLimitFields } from './limits/headers.ts';
 import type { Slots } from './limits/slots.ts';
 import type { Claim, LimitStore, Verdict } from './limits/store.ts';
+import type {
+  HeaderEditor,
+  HeaderReader,
+  InboundRequest,
+  OutboundRequest,
+  RequestBody,
+  ResponseHead,
+} from './policy-messages.ts';
 
+export type { Caller, Callers, CallersOptions, Identified } from './auth/callers.ts';
+export { compilePattern } from './auth/pattern.ts';
+export { ClientKey, JwtIssuer } from './auth/schema.ts';
 export type { Failure, Problem, ProblemCode, ProblemOptions } from './errors.ts';
 export { compileCidrs } from './http/client-address.ts';
 export type { RateLimitFields } from './limits/headers.ts';
 export type { Answer, Bulkhead, NoSlot, Slot, Slots, Waiting } from './limits/slots.ts';
 export type { Claim, LimitStore, OnStoreError, Verdict, Window } from './limits/store.ts';
+export type {
+  HeaderEditor,
+  HeaderReader,
+  InboundRequest,
+  OutboundRequest,
+  RequestBody,
+  ResponseHead,
+} from './policy-messages.ts';
 
 /** A policy: its name in `proxy.yaml`, one line for the catalogue, the schema of its `with`, and how to set it up. */
 export interface Policy<Schema extends TSchema = TSchema> {
@@ -67,8 +87,18 @@ export interface Env<Config> {
   readonly slots: Slots;
   /** Makes a refusal; see the catalogue in `errors.ts`. For policies of users, which cannot import it. */
   problem(code: ProblemCode, options?: ProblemOptions): Problem;
-  /** A secret by reference. It is read when asked for, so that an absent one fails its own requests only. */
+  /** A secret by reference. Its value is asked for when it is needed, so that an absent one fails its own requests only. */
   secret(ref: SecretRef): Secret;
+  /** Who may call: keys by their salted hashes, tokens by the keys of their issuers. Close it with the instance. */
+  callers(options: CallersOptions): Promise<Callers>;
+  /** Says what is probably a mistake and does not keep the configuration from being used; `pointer` as in {@link ConfigError}. */
+  warn(message: string, pointer?: string): void;
+  /**
+   * Keeps a thing over reloads: what was made first under this entry's id, mode and `name` is found again by later loads,
+   * and closed, where it has a `close`, when the last pipeline that asked for it has closed. The old pipeline goes on
+   * using it beside the new one, which may yet be dropped: keep what was learnt, not what was configured.
+   */
+  keep<Thing extends object>(name: string, make: () => Thing): Thing;
   readonly log: PolicyLogger;
 }
 
@@ -104,6 +134,8 @@ export interface PolicyInstance {
   reset?(key: string): MaybePromise<boolean>;
   /** Called once, when this instance is put to work. A load that fails, or is only checked, starts nothing. */
   start?(): void;
+  /** For policies that set provider keys: how each stands now. Asked for at each scrape of the metrics. */
+  keys?(): readonly KeyStanding[];
   /** Called once, after the last exchange that uses this instance has ended. */
   close?(): void | Promise<void>;
 }
@@ -119,6 +151,17 @@ export interface LimitUsage {
   readonly reset_ms?: number;
   /** Requests that wait. Left out where none can. */
   readonly waiting?: number;
+}
+
+/** A provider key, for `sluice_key_state` and `sluice_key_uses_total`. */
+export interface KeyStanding {
+  readonly upstream: string;
+  /** A short id from the configuration; never any part of the key. */
+  readonly id: string;
+  /** 1 usable, 0 resting, -1 taken out or gone. */
+  readonly standing: 1 | 0 | -1;
+  /** Attempts that it was set on. */
+  readonly uses: number;
 }
 
 /** A limit policy's two steps around the store's one round trip. */
@@ -191,65 +234,6 @@ export interface UpstreamInfo {
 /** How a provider speaks: key header, error body, stream events, where the model's name is. */
 export type Dialect = 'openai' | 'anthropic' | 'gemini' | 'openrouter' | 'mistral' | 'azure-openai' | 'ollama' | 'none';
 
-/** Header fields, names in any case. */
-export interface HeaderReader {
-  /** The value; several lines of one name are joined with `, ` (RFC 9110 §5.3). */
-  get(name: string): string | undefined;
-  /** Every line of that name, in order. */
-  getAll(name: string): readonly string[];
-  has(name: string): boolean;
-  /** Name (as sent) and value of each line, in order. */
-  entries(): IterableIterator<[name: string, value: string]>;
-}
-
-/** Header fields that may be edited. Illegal names and values (RFC 9110 §5.5) throw a TypeError. */
-export interface HeaderEditor extends HeaderReader {
-  /** Replaces every line of that name. */
-  set(name: string, value: string): void;
-  append(name: string, value: string): void;
-  delete(name: string): void;
-}
-
-/** The head of a response before it goes to the client. */
-export interface ResponseHead {
-  readonly status: number;
-  /** False when Sluice itself answers. */
-  readonly fromUpstream: boolean;
-  readonly headers: HeaderEditor;
-}
-
-/** The request as the client sent it; nothing in it can be changed. */
-export interface InboundRequest {
-  readonly method: string;
-  /** The path with its route, dot segments resolved, otherwise byte for byte. */
-  readonly path: string;
-  /** With its `?`, or empty. */
-  readonly query: string;
-  readonly headers: HeaderReader;
-  readonly httpVersion: string;
-  /** True for a WebSocket handshake. */
-  readonly upgrade: boolean;
-}
-
-/** The request as it will go upstream: hop-by-hop headers, the client's credentials and what identifies players are gone. */
-export interface OutboundRequest {
-  /** The path below the upstream's URL (route stripped): exactly what is sent, and what `when.path` matches. */
-  readonly path: string;
-  /** With its `?`, or empty. */
-  readonly query: string;
-  readonly headers: HeaderEditor;
-}
-
-/** The request's body, for the few that need it; asking makes the request wait until it is there. */
-export interface RequestBody {
-  /** Bytes announced by Content-Length; undefined when chunked; 0 when there is no body. */
-  readonly declaredLength: number | undefined;
-  /** The whole body, at most `max` bytes; it is replayed to the upstream. Undefined when it is longer than `max`. */
-  peek(max: number): MaybePromise<Buffer | undefined>;
-  /** Ends the exchange with `body_too_large` once more than `max` bytes have come. */
-  limit(max: number): void;
-}
-
 /** One request on its way through the pipeline. */
 export interface RequestContext {
   /** Request id: in every log line and span, sent upstream as `x-request-id`, returned as `x-sluice-request-id`. */
@@ -261,17 +245,27 @@ export interface RequestContext {
   readonly upstream: UpstreamInfo;
   /** The client's address, `trusted_proxies` applied, IPv4-mapped forms as IPv4. */
   readonly client: { readonly ip: string };
+  /** Who speaks to Sluice: the other end of the connection, whatever `X-Forwarded-For` says. */
+  readonly peer: { readonly ip: string };
   /** Who the client or player is, once a policy has established it; never a secret. */
   readonly identity: string | undefined;
+  /** What logs and spans show of the identity: itself, or what `setIdentity` was given instead. */
+  readonly identityInLogs: string | undefined;
   readonly tags: ReadonlySet<string>;
   /** Aborted when the client leaves; for policies that wait. */
   readonly signal: AbortSignal;
   /** The model's name where the dialect has it (body or path); undefined when there is none. Waits for the body. */
   model(): MaybePromise<string | undefined>;
-  setIdentity(identity: string): void;
+  /** @param inLogs what logs and spans show instead, where the identity itself must not be written down */
+  setIdentity(identity: string, inLogs?: string): void;
   addTag(tag: string): void;
   /** A policy that made the request wait in a queue says for how long: it counts as waiting, not as work of Sluice. */
   waited(milliseconds: number): void;
+  /**
+   * Says that this text of the request was a credential for Sluice itself. No header that holds it goes upstream, whatever
+   * its name and the route's `credentials`, and in shadow mode neither: that a secret leaves in one direction holds there too.
+   */
+  consumeCredential(credential: string): void;
   /** Stops a running exchange: a refusal before the head was sent, an honest cut (law 2) after it. */
   abort(problem: Problem): void;
 }
@@ -283,4 +277,6 @@ export interface Attempt {
   readonly upstream: UpstreamInfo;
   /** This attempt's own copy of `ctx.out.headers`. */
   readonly headers: HeaderEditor;
+  /** Short id of the provider key that a policy has set, for traces and logs; never any part of the key. */
+  keyId: string | undefined;
 }

@@ -3,6 +3,7 @@
  * check is one function; a further check, or one that only warns, is one more in the list.
  */
 import { forbiddenHost } from '../upstream/address-guard.ts';
+import { checkSecretFiles } from './check-secret-files.ts';
 import { schemaPart } from './describe-schema.ts';
 import { clashes, formatListen, type ListenAddress, parseListen } from './listen.ts';
 import { childPointer } from './pointer.ts';
@@ -31,7 +32,14 @@ export function runChecks(data: unknown, tree: ConfigNode, report: Report): void
   for (const check of checks) check({ data: schemaPart(data), tree, say });
 }
 
-const checks: readonly Check[] = [checkReferences, checkRoutePaths, checkListeners, checkUpstreamAddresses, checkRedis];
+const checks: readonly Check[] = [
+  checkReferences,
+  checkRoutePaths,
+  checkListeners,
+  checkUpstreamAddresses,
+  checkRedis,
+  ({ data, say }) => checkSecretFiles(data, (pointer, message) => say(pointer, message, 'warning')),
+];
 
 /** A path without slashes at its end: `/a` and `/a/` are one route. */
 export function plainPath(path: string): string {

@@ -43,7 +43,7 @@ function show(value: unknown, schema: SchemaPart, pointer: string, hide: boolean
     const isPlace = (key === 'env' || key === 'file') && typeof member === 'string';
     // A name that the user chose, such as an upstream's, says nothing of a map whose own keys are known.
     const isName = properties[key] === undefined && part.properties !== undefined;
-    const secret = !isPlace && part.public !== true && (hide || (looksSecret(key) && !isName));
+    const secret = !isPlace && part.public !== true && (hide || part.hidden === true || (looksSecret(key) && !isName));
     shown[key] = show(member, part, childPointer(pointer, key), secret, options);
   }
   return shown;

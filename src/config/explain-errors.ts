@@ -83,7 +83,10 @@ function wrongValue(error: ErrorObject, node: ConfigNode): string {
   // The messages of URLs say what is wrong without any part of the text, which may hold a password.
   if (error.keyword === 'url') return right;
   const { data } = error;
-  if (typeof data === 'string' && standsUnderSecret(error.instancePath)) return `${right}, got a text`;
+  const { type } = schemaPart(schema);
+  // A URL with its password, or a key, put where the map belongs that should hold it.
+  const wantsMore = type === 'object' || type === 'array';
+  if (typeof data === 'string' && (wantsMore || standsUnderSecret(error.instancePath))) return `${right}, got a text`;
   return `${right}, got ${describeValue(data)}${hint(data, schemaPart(schema))}`;
 }
 

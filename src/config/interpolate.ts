@@ -3,7 +3,7 @@
  * shell. It happens after parsing and in values only, so that no variable can add keys or lines; `$${` is a plain `${`.
  */
 import { problemAt, type Report } from './problems.ts';
-import { quote } from './quote.ts';
+import { quoteBriefly } from './quote.ts';
 import { type ConfigNode, mapScalars, type ScalarNode } from './tree.ts';
 
 /** Variables by name, such as `process.env`. */
@@ -34,7 +34,7 @@ export function interpolateScalar(node: ScalarNode, pointer: string, env: Variab
       const [, name, otherwise] = form.exec(inner) ?? [];
       if (name === undefined || end === '' || otherwise?.includes('${') === true) {
         return refuse(
-          `has ${quote(whole)}, which is no reference; write \${NAME}, \${NAME:-default}, or $\${ for a plain \${`,
+          `has ${quoteBriefly(whole)}, which is no reference; write \${NAME}, \${NAME:-default}, or $\${ for a plain \${`,
         );
       }
       names.push(name);

@@ -23,7 +23,7 @@ type Checked = { readonly value: unknown } | { readonly fault: string };
 type Check = (written: string | number, rule: unknown, folder: () => string, right: string) => Checked;
 
 /** Names of schema members that say something about a value and check nothing; see `types.ts`. */
-export const annotations = ['expects', 'expectsKey', 'public'] as const;
+export const annotations = ['expects', 'expectsKey', 'public', 'hidden'] as const;
 
 /** The checks by keyword. */
 const checks: Readonly<Record<string, Check>> = {

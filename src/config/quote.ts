@@ -11,6 +11,11 @@ export function quote(text: string): string {
   );
 }
 
+/** A text in quotes where a password may stand by mistake: what is longer than a slip of the pen is not shown. */
+export function quoteBriefly(text: string): string {
+  return text.length < 12 ? quote(text) : 'a text';
+}
+
 /** A value of any kind in a few words: scalars as written, collections by their kind. */
 export function describeValue(value: unknown): string {
   if (typeof value === 'string') return value === '' ? 'an empty string' : quote(value);

@@ -2,7 +2,7 @@
 import { type Alias, type Document, isAlias, isMap, isScalar, isSeq, type Node, type YAMLMap } from 'yaml';
 import { childPointer } from './pointer.ts';
 import { type Location, problemAt, type Report } from './problems.ts';
-import { quote } from './quote.ts';
+import { quote, quoteBriefly } from './quote.ts';
 import type { ConfigNode, MapEntry } from './tree.ts';
 
 /** Most values that the aliases of one file may expand to. */
@@ -98,7 +98,7 @@ class Reader {
   #readAlias(alias: Alias, at: Location, pointer: string, aliases: number): ConfigNode | undefined {
     const target = this.#targets.get(alias) ?? this.#anchors.get(alias.source);
     if (target === undefined) {
-      const name = quote(alias.source);
+      const name = quoteBriefly(alias.source); // a password may begin with `*`
       this.#refuse(at, pointer, `is an alias of ${name}, but no anchor of that name stands above it`);
       return undefined;
     }

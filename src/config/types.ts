@@ -6,7 +6,8 @@
  * Any schema may also say, for messages and for `/config`:
  * - `expects`: what would be right, e.g. `a path that begins with "/"`, instead of what can be told from the schema;
  * - `expectsKey`: the same of the keys of a record;
- * - `public: true`: not a secret, although its name (`key`) looks like one.
+ * - `public: true`: not a secret, although its name (`key`) looks like one;
+ * - `hidden: true`: maybe a secret, although its name does not look like one.
  */
 import Type from 'typebox';
 import { type UrlRule, upstreamRule } from './url-rule.ts';
@@ -45,22 +46,45 @@ export const FileRef = Type.Object(
   { additionalProperties: false },
 );
 
+const secretPlaces = {
+  env: {
+    type: 'string',
+    pattern: '^[A-Za-z_][A-Za-z0-9_]*$',
+    description: 'Name of an environment variable.',
+    expects: 'the name of an environment variable, not its value',
+  },
+  file: { type: 'string', minLength: 1, path: true, description: 'Path of a file; its content is trimmed.' },
+};
+
 /** A secret: an environment variable or a file. Never written into the YAML itself. */
 export const SecretSource = Type.Unsafe<{ env: string } | { file: string }>({
   type: 'object',
-  properties: {
-    env: {
-      type: 'string',
-      pattern: '^[A-Za-z_][A-Za-z0-9_]*$',
-      description: 'Name of an environment variable.',
-      expects: 'the name of an environment variable, not its value',
-    },
-    file: { type: 'string', minLength: 1, path: true, description: 'Path of a file; its content is trimmed.' },
-  },
+  properties: secretPlaces,
   additionalProperties: false,
   minProperties: 1,
   maxProperties: 1,
   expects: 'either { env: NAME } or { file: path }',
+});
+
+/** A secret of several that belong together, which may have a name to be known by. */
+export const NamedSecretSource = Type.Unsafe<({ env: string } | { file: string }) & { name?: string }>({
+  type: 'object',
+  properties: {
+    ...secretPlaces,
+    name: {
+      type: 'string',
+      pattern: '^[a-z][a-z0-9_-]{0,31}$',
+      public: true,
+      description: 'What logs, metrics and traces call it, e.g. main. Default: its position in the list, from 1.',
+      expects: 'a short name: a lower-case letter, then at most 31 letters, digits, "-" or "_"',
+    },
+  },
+  additionalProperties: false,
+  oneOf: [
+    { properties: { env: true }, required: ['env'] },
+    { properties: { file: true }, required: ['file'] },
+  ],
+  expects: 'either { env: NAME } or { file: path }, with a name or without',
 });
 
 /** One value or a list of them, e.g. `upstream: openai` or `upstream: [openai, mistral]`. */

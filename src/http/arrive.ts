@@ -5,7 +5,7 @@ import { type Problem, problem } from '../errors.ts';
 import type { Pipeline } from '../pipeline/build.ts';
 import type { InboundRequest } from '../policy.ts';
 import { scrub } from '../telemetry/redact.ts';
-import { clientAddress } from './client-address.ts';
+import { clientAddress, peerAddress } from './client-address.ts';
 import type { Arrival } from './context.ts';
 import { HeaderLines } from './headers.ts';
 import { outboundHeaders, stripKeySubprotocols } from './hygiene.ts';
@@ -40,6 +40,7 @@ export function arrive(
   const method = req.method ?? 'GET';
   const given = headers.get('x-request-id');
   const id = given !== undefined && (plainRequestId.test(given) || isHarmlessId(given)) ? given : randomUUID();
+  const peerIp = peerAddress(req.socket.remoteAddress);
   const clientIp = clientAddress(req.socket.remoteAddress, headers.getAll('x-forwarded-for'), pipeline.trusted);
   const refuse = (refusal: Problem): Refused => ({ refusal, id, clientIp });
 
@@ -100,6 +101,7 @@ export function arrive(
     id,
     startedAt,
     clientIp,
+    peerIp,
     trustsTrace,
     inbound: new Inbound(method, target, headers, req.httpVersion, upgrade),
     out: { path: target.path.slice(route.prefix.length) || '/', query, headers: outHeaders },

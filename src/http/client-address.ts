@@ -69,7 +69,7 @@ export function clientAddress(
   forwardedFor: readonly string[],
   trusted: AddressMatcher,
 ): string {
-  let client = normalizePeer(peer);
+  let client = peerAddress(peer);
   if (forwardedFor.length === 0 || !trusted(client)) return client;
   const hops = forwardedFor.join(',').split(',');
   for (let i = hops.length - 1; i >= 0; i--) {
@@ -81,8 +81,8 @@ export function clientAddress(
   return client;
 }
 
-/** Sockets of the loopback and of IPv4 are nearly all of them: no parsing for these. */
-function normalizePeer(peer: string | undefined): string {
+/** The socket's remote address in one spelling. Loopback and IPv4 are nearly all of them: no parsing for these. */
+export function peerAddress(peer: string | undefined): string {
   if (peer === undefined) return 'unknown';
   if (!peer.includes(':')) return peer;
   if (peer.startsWith('::ffff:') && peer.includes('.')) return peer.slice(7);

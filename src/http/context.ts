@@ -15,15 +15,16 @@ import type {
   InboundRequest,
   MaybePromise,
   OutboundRequest,
+  Outcome,
   OutcomeKind,
   PolicyLogger,
-  ResponseHead,
   UpstreamInfo,
 } from '../policy.ts';
 import type { CommandOwner } from '../resources/redis-commands.ts';
 import { Body } from './body.ts';
 import type { HeaderLines, HeaderList } from './headers.ts';
 import type { HeldBytes } from './held-bytes.ts';
+import { HookList } from './hook-list.ts';
 import type { ExchangeObserver, Observer, Phase, Truncation } from './observer.ts';
 import { Reading } from './reading.ts';
 
@@ -49,6 +50,8 @@ export interface Arrival {
   readonly id: string;
   readonly startedAt: number;
   readonly clientIp: string;
+  /** The socket's other end. */
+  readonly peerIp: string;
   /** Whether the client's trace is continued. */
   readonly trustsTrace: boolean;
   readonly inbound: InboundRequest & { readonly headers: HeaderLines };
@@ -64,10 +67,12 @@ export abstract class Context implements Subject {
   readonly out: Arrival['out'];
   readonly body: Body;
   readonly client: { readonly ip: string };
+  readonly peer: { readonly ip: string };
   readonly startedAt: number;
   readonly trustsTrace: boolean;
   readonly observer: ExchangeObserver;
   identity: string | undefined = undefined;
+  identityInLogs: string | undefined = undefined;
   tags: ReadonlySet<string> = noTags;
   told: Subject['told'] = undefined;
   phase: Phase = 'policy';
@@ -93,8 +98,7 @@ export abstract class Context implements Subject {
   protected truncated: Truncation | undefined;
   /** Set when Sluice has answered or cut the exchange itself. */
   protected stopped = false;
-  readonly #hooks: ExchangeHooks[] = [];
-  #chunkHooks: ExchangeHooks[] | undefined;
+  protected readonly hooks: HookList;
   #ended: OutcomeKind | undefined;
   #gone: AbortController | undefined;
 
@@ -109,7 +113,9 @@ export abstract class Context implements Subject {
     this.in = arrival.inbound;
     this.out = arrival.out;
     this.client = { ip: arrival.clientIp };
+    this.peer = { ip: arrival.peerIp };
     const { replay_bytes: replay, max_peek_bytes: ahead } = arrival.pipeline.config.server;
+    this.hooks = new HookList(core.log, arrival.id);
     this.body = new Body(arrival.req, this, { replay, ahead, held: core.held });
     const { telemetry } = arrival.pipeline.config;
     if (telemetry.usage === 'auto' && this.dialect !== 'none' && this.in.method === 'POST')
@@ -149,8 +155,9 @@ export abstract class Context implements Subject {
     return this.#gone.signal;
   }
 
-  setIdentity(identity: string): void {
+  setIdentity(identity: string, inLogs = identity): void {
     this.identity = identity;
+    this.identityInLogs = inLogs;
   }
 
   addTag(tag: string): void {
@@ -159,6 +166,10 @@ export abstract class Context implements Subject {
 
   waited(milliseconds: number): void {
     this.queuedMs += milliseconds;
+  }
+
+  consumeCredential(credential: string): void {
+    this.out.headers.deleteHolding(credential);
   }
 
   get maxPeekBytes(): number {
@@ -173,14 +184,8 @@ export abstract class Context implements Subject {
   addHooks(hooks: ExchangeHooks): void {
     if (this.#ended !== undefined) {
       // The policy took its time and the exchange has ended: what it acquired is given back at once.
-      this.#callEnd(hooks, this.#ended);
-      return;
-    }
-    this.#hooks.push(hooks);
-    if (hooks.chunk !== undefined) {
-      this.#chunkHooks ??= [];
-      this.#chunkHooks.unshift(hooks);
-    }
+      this.hooks.endOne(hooks, this.#outcome(this.#ended));
+    } else this.hooks.add(hooks);
   }
 
   judged(policy: string, decision: string, milliseconds: number, enforced: boolean): void {
@@ -222,29 +227,6 @@ export abstract class Context implements Subject {
     if (reply.kind === 'problem') this.code = reply.code;
   }
 
-  /** Runs the response hooks over a head, last policy first. */
-  protected runResponseStart(head: ResponseHead): void {
-    for (let i = this.#hooks.length - 1; i >= 0; i--) {
-      try {
-        this.#hooks[i]?.responseStart?.(head);
-      } catch (err) {
-        this.log.error({ request_id: this.id, err }, 'a policy failed in responseStart');
-      }
-    }
-  }
-
-  /** Shows policies bytes that have gone to the client. */
-  protected runChunk(bytes: Buffer): void {
-    if (this.#chunkHooks === undefined) return;
-    for (const hooks of this.#chunkHooks) {
-      try {
-        hooks.chunk?.(bytes);
-      } catch (err) {
-        this.log.error({ request_id: this.id, err }, 'a policy failed in chunk');
-      }
-    }
-  }
-
   /** Ends the exchange: hooks in reverse, records, lease. Only the first call counts. */
   protected finish(kind: OutcomeKind): void {
     if (this.#ended !== undefined) return;
@@ -254,7 +236,8 @@ export abstract class Context implements Subject {
     if (this.attempts > 0 && this.reading?.facts === undefined) this.reading?.request(this.in.headers, this.body.whole);
     this.body.discard();
     this.#gone?.abort();
-    for (let i = this.#hooks.length - 1; i >= 0; i--) this.#callEnd(this.#hooks[i] as ExchangeHooks, kind);
+    const outcome = this.#outcome(kind);
+    this.hooks.end(outcome);
     this.observer.ended({
       kind,
       status: this.status,
@@ -264,7 +247,7 @@ export abstract class Context implements Subject {
       bytesIn: this.body.received,
       bytesOut: this.bytesOut,
       ttfbMs: this.ttfbMs,
-      durationMs: performance.now() - this.startedAt,
+      durationMs: outcome.durationMs,
       attempts: this.attempts,
       truncated: this.truncated,
       undelivered: this.undelivered,
@@ -276,16 +259,9 @@ export abstract class Context implements Subject {
     this.core.live.release(this.pipeline);
   }
 
-  #callEnd(hooks: ExchangeHooks, kind: OutcomeKind): void {
-    if (hooks.end === undefined) return;
-    const failed = (err: unknown) => this.log.error({ request_id: this.id, err }, 'a policy failed in end');
-    try {
-      const durationMs = performance.now() - this.startedAt;
-      const done = hooks.end({ kind, status: this.status, code: this.code, bytes: this.bytesOut, durationMs });
-      if (done instanceof Promise) done.catch(failed);
-    } catch (err) {
-      failed(err);
-    }
+  #outcome(kind: OutcomeKind): Outcome {
+    const durationMs = performance.now() - this.startedAt;
+    return { kind, status: this.status, code: this.code, bytes: this.bytesOut, durationMs };
   }
 
   /** A body that cannot be looked into must not slip past a policy that asks for its model. */

@@ -107,7 +107,7 @@ export class HttpExchange extends Context implements AttemptOwner {
     this.reading?.begin(status, headers);
     // Our retries are spent; the SDK must not multiply them.
     if (attempt.number > 1 && status >= 400 && !headers.has('x-should-retry')) headers.set('x-should-retry', 'false');
-    this.runResponseStart({ status, fromUpstream: true, headers });
+    this.hooks.responseStart({ status, fromUpstream: true, headers });
     headers.set('x-sluice-request-id', this.id);
     this.status = status;
     try {
@@ -125,7 +125,7 @@ export class HttpExchange extends Context implements AttemptOwner {
     if (this.#drain !== undefined) {
       this.undelivered += chunk.length;
       this.reading?.push(chunk);
-      this.runChunk(chunk);
+      this.hooks.chunk(chunk);
       this.#drain.take(chunk.length);
       return true;
     }
@@ -134,7 +134,7 @@ export class HttpExchange extends Context implements AttemptOwner {
     const ready = this.#response.write(chunk);
     if (from > 0) this.observer.chunkDelay(performance.now() - from);
     this.reading?.push(chunk);
-    this.runChunk(chunk);
+    this.hooks.chunk(chunk);
     if (!ready) this.#response.onceDrained(() => attempt.resume());
     return ready;
   }
@@ -226,7 +226,7 @@ export class HttpExchange extends Context implements AttemptOwner {
     this.#ending = ending;
     const context = { requestId: this.id, dialect: this.dialect, policy: decision.policy };
     const rendered = renderReply(decision.reply, context);
-    this.runResponseStart({ status: rendered.status, fromUpstream: false, headers: rendered.headers });
+    this.hooks.responseStart({ status: rendered.status, fromUpstream: false, headers: rendered.headers });
     this.status = rendered.status;
     this.bytesOut = rendered.body.length;
     this.ttfbMs = performance.now() - this.startedAt;

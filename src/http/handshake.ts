@@ -17,6 +17,7 @@ export class HandshakeAttempt implements RunningAttempt, ObservedAttempt {
   sentAt: number | undefined;
   answeredAt: number | undefined;
   timings: undefined;
+  keyId: string | undefined;
   constructor(runtime: Upstream, headers: HeaderList) {
     this.runtime = runtime;
     this.headers = headers;

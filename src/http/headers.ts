@@ -68,6 +68,11 @@ export class HeaderList extends HeaderLines implements HeaderEditor {
     for (let i = this.keys.indexOf(key); i >= 0; i = this.keys.indexOf(key, i)) this.#remove(i);
   }
 
+  /** Removes every line whose value holds the text. */
+  deleteHolding(text: string): void {
+    for (let i = this.keys.length - 1; i >= 0; i--) if (this.flat[2 * i + 1]?.includes(text) === true) this.#remove(i);
+  }
+
   /** Adds a line whose legality is known. */
   add(name: string, key: string, value: string): void {
     this.#push(name, key, value);

@@ -24,6 +24,8 @@ export interface ObservedAttempt {
   readonly number: number;
   readonly runtime: Upstream;
   readonly headers: HeaderList;
+  /** Short id of the provider key that it carries. */
+  readonly keyId: string | undefined;
   /**
    * When it was handed to the pool, when its head was written (until then it waited for a connection), and when the
    * response's head came, in milliseconds of `performance.now()`.

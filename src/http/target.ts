@@ -58,15 +58,19 @@ function removeDotSegments(path: string): string | undefined {
   return `/${kept.join('/')}`;
 }
 
-/** Removes credentials from a query (`?key=` of Gemini) and keeps every other byte. */
+/** Names of query parameters that carry a key: `key` of Gemini, and what else clients and gateways call it. */
+const keyNames = new Set(['key', 'api_key', 'api-key', 'apikey', 'access_token']);
+
+/** Removes credentials from a query and keeps every other byte. */
 export function stripQueryKey(query: string): string {
-  if (!/[?&](?:key|%6b|k%65|ke%79)/i.test(query)) return query;
+  // A name may be written with any of its characters percent-encoded.
+  if (!/key|token|%/i.test(query)) return query;
   const kept = query
     .slice(1)
     .split('&')
     .filter((pair) => {
       const name = pair.split('=', 1)[0] ?? '';
-      return decodeName(name) !== 'key';
+      return !keyNames.has(decodeName(name));
     });
   return kept.length === 0 ? '' : `?${kept.join('&')}`;
 }

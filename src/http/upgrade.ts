@@ -144,7 +144,7 @@ export class UpgradeExchange extends Context implements Handshake {
     const headers = inboundHeaders(response.rawHeaders);
     this.observer.attemptAnswered(this.#attempt as HandshakeAttempt, 101);
     this.#tellHooks({ kind: 'response', status: 101, headers });
-    this.runResponseStart({ status: 101, fromUpstream: true, headers });
+    this.hooks.responseStart({ status: 101, fromUpstream: true, headers });
     headers.set('x-sluice-request-id', this.id);
     const fields = grouped(headers);
     fields.connection = 'Upgrade';
@@ -169,7 +169,7 @@ export class UpgradeExchange extends Context implements Handshake {
     const headers = inboundHeaders(response.rawHeaders);
     this.observer.attemptAnswered(this.#attempt as HandshakeAttempt, status);
     this.#tellHooks({ kind: 'response', status, headers });
-    this.runResponseStart({ status, fromUpstream: true, headers });
+    this.hooks.responseStart({ status, fromUpstream: true, headers });
     headers.set('x-sluice-request-id', this.id);
     this.status = status;
     this.phase = 'stream';
@@ -197,7 +197,7 @@ export class UpgradeExchange extends Context implements Handshake {
     this.#ending = ending;
     const context = { requestId: this.id, dialect: this.dialect, policy: decision.policy };
     const rendered = renderReply(decision.reply, context);
-    this.runResponseStart({ status: rendered.status, fromUpstream: false, headers: rendered.headers });
+    this.hooks.responseStart({ status: rendered.status, fromUpstream: false, headers: rendered.headers });
     this.status = rendered.status;
     this.bytesOut = rendered.body.length;
     new ClientResponse(respondOn(this.req, this.#socket)).reply(rendered, this.id);

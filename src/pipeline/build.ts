@@ -1,4 +1,8 @@
 /** Builds a pipeline from a validated configuration: upstreams, routes, and every policy set up. All or nothing. */
+import { createCallers } from '../auth/callers.ts';
+import type { IssuerKeys } from '../auth/issuer-keys.ts';
+import type { Loaded } from '../config/load.ts';
+import { type ConfigProblem, problemAt } from '../config/problems.ts';
 import type { Config, PolicyEntry } from '../config/schema.ts';
 import { problem } from '../errors.ts';
 import { type AddressMatcher, compileCidrs } from '../http/client-address.ts';
@@ -14,10 +18,12 @@ import {
   type PolicyLogger,
   type UpstreamInfo,
 } from '../policy.ts';
-import { secretOf } from '../resources/secrets.ts';
+import type { KeptThings } from '../resources/kept.ts';
+import type { Secrets } from '../resources/secrets.ts';
 import type { Shared } from '../resources/shared.ts';
 import { Upstream } from '../upstream/upstream.ts';
 import { type Entry, type EntryMetrics, type Step, stepsOf } from './entry.ts';
+import { Holdings } from './holdings.ts';
 import { compileRollout } from './rollout.ts';
 import { createRoute, type Route, RouteTable } from './routes.ts';
 import { compileWhen } from './when.ts';
@@ -29,15 +35,27 @@ export interface BuildDeps {
   readonly upstreams: Shared<Upstream>;
   readonly limits: LimitStore;
   readonly slots: Slots;
+  /** The keys of token issuers, which stay known over reloads. */
+  readonly issuers: Shared<IssuerKeys>;
+  /** True for a check: nothing is fetched and nothing watched. */
+  readonly offline?: boolean;
+  readonly secrets: Secrets;
+  readonly kept: KeptThings;
   readonly podName: string;
   readonly log: PolicyLogger;
   entryMetrics(id: string, mode: 'enforce' | 'shadow'): EntryMetrics;
 }
 
+/** What is wrong, and the JSON pointer of its place in the configuration. */
+export interface Fault {
+  readonly pointer: string;
+  readonly message: string;
+}
+
 /** Faults found while building, each with the JSON pointer of its place in the configuration. */
 export class BuildError extends Error {
-  readonly faults: readonly { readonly pointer: string; readonly message: string }[];
-  constructor(faults: readonly { pointer: string; message: string }[]) {
+  readonly faults: readonly Fault[];
+  constructor(faults: readonly Fault[]) {
     super(faults.map((fault) => `${fault.pointer}: ${fault.message}`).join('\n'));
     this.name = 'BuildError';
     this.faults = faults;
@@ -60,18 +78,23 @@ export interface Pipeline {
   readonly entries: readonly Entry[];
   /** Entries that enforce and count, for `/limits`. */
   readonly counting: readonly Entry[];
+  /** What policies said is probably a mistake. */
+  readonly warnings: readonly Fault[];
   close(): Promise<void>;
 }
 
 /** Builds a pipeline. On any fault what was made is closed again and a {@link BuildError} with all faults is thrown. */
 export async function buildPipeline(config: Config, generation: number, deps: BuildDeps): Promise<Pipeline> {
-  const faults: { pointer: string; message: string }[] = [];
+  const faults: Fault[] = [];
+  const warnings: Fault[] = [];
   const keys: string[] = [];
   const upstreams = new Map<string, Upstream>();
   const entries: Entry[] = [];
+  const holdings = new Holdings(deps.secrets, deps.kept);
   const close = async () => {
     const closing = entries.map(async (entry) => entry.instance.close?.());
     await Promise.allSettled([...closing, ...keys.map((key) => deps.upstreams.release(key))]);
+    await holdings.release();
   };
 
   for (const [name, upstream] of Object.entries(config.upstreams)) {
@@ -90,7 +113,9 @@ export async function buildPipeline(config: Config, generation: number, deps: Bu
   for (const [i, entry] of config.policies.entries()) {
     if (!entry.enabled) continue;
     try {
-      entries.push(await setUp(entry, infos, deps));
+      const warn = (message: string, below = '') =>
+        void warnings.push({ pointer: `/policies/${i}/with${below}`, message });
+      entries.push(await setUp(entry, infos, deps, holdings, warn));
     } catch (error) {
       const below = error instanceof ConfigError ? `/with${error.pointer}` : '';
       faults.push({ pointer: `/policies/${i}${below}`, message: reasonOf(error) });
@@ -115,11 +140,26 @@ export async function buildPipeline(config: Config, generation: number, deps: Bu
     attempts: entries.filter((entry) => entry.instance.attempt !== undefined),
     entries,
     counting: entries.filter(({ enforced, instance }) => enforced && instance.inspect !== undefined),
+    warnings,
     close,
   };
 }
 
-async function setUp(config: PolicyEntry, upstreams: readonly UpstreamInfo[], deps: BuildDeps): Promise<Entry> {
+/** What is probably a mistake: in the files, and as policies said while the pipeline was built. */
+export function warningsOf(loaded: Loaded, pipeline: Pipeline | undefined): readonly ConfigProblem[] {
+  const said = (pipeline?.warnings ?? []).map(({ pointer, message }) =>
+    problemAt(loaded.locate(pointer), pointer, message, 'warning'),
+  );
+  return [...loaded.warnings, ...said];
+}
+
+async function setUp(
+  config: PolicyEntry,
+  upstreams: readonly UpstreamInfo[],
+  deps: BuildDeps,
+  holdings: Holdings,
+  warn: Env<unknown>['warn'],
+): Promise<Entry> {
   const policy = deps.policies.get(config.policy);
   if (policy === undefined) throw new ConfigError(`there is no policy "${config.policy}"`);
   const seen = config.when?.upstream;
@@ -133,7 +173,10 @@ async function setUp(config: PolicyEntry, upstreams: readonly UpstreamInfo[], de
     slots: config.mode === 'shadow' ? shadowSlots(deps.slots) : deps.slots,
     podName: deps.podName,
     problem,
-    secret: (ref) => secretOf(ref, deps.env),
+    secret: (ref) => holdings.secret(ref),
+    keep: (name, make) => holdings.keep(config, name, make),
+    callers: (options) => createCallers(options, { ...deps, id: config.id, warn }),
+    warn,
     log: deps.log,
   };
   const instance: PolicyInstance = await policy.setup(env);

@@ -1,7 +1,7 @@
 /** One entry of `policies`, set up and ready to run. */
 
 import type { LimitStore } from '../limits/store.ts';
-import type { PolicyInstance, RequestContext } from '../policy.ts';
+import type { KeyStanding, PolicyInstance, RequestContext } from '../policy.ts';
 import type { Condition } from './when.ts';
 
 /** What a policy did, as counted in `sluice_policy_decisions_total`: let pass, refused, answered itself, or failed. */
@@ -25,6 +25,11 @@ export interface Entry {
   readonly metrics: EntryMetrics;
   /** Where the claims of this entry are taken; in shadow mode a view with counters of its own. */
   readonly limits: LimitStore;
+}
+
+/** How the provider keys of all entries stand; those in shadow mode set none. */
+export function standingsOf(entries: readonly Entry[]): KeyStanding[] {
+  return entries.flatMap(({ enforced, instance }) => (enforced ? (instance.keys?.() ?? []) : []));
 }
 
 /** The request phase: policies one by one, neighbouring limits together. */

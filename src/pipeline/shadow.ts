@@ -30,7 +30,8 @@ export function tellShadow(entry: Entry, subject: Subject, reply: Reply): void {
 
 /** An attempt whose headers are a throw-away copy. */
 export function shadowAttempt(attempt: Attempt): Attempt {
-  return { number: attempt.number, upstream: attempt.upstream, headers: copyOf(attempt.headers.entries()) };
+  const headers = copyOf(attempt.headers.entries());
+  return { number: attempt.number, upstream: attempt.upstream, headers, keyId: undefined };
 }
 
 /** Hooks that see the exchange to its end but edit a throw-away head. */
@@ -53,13 +54,15 @@ function copyOf(entries: Iterable<[string, string]>): HeaderList {
 class ShadowContext implements RequestContext {
   readonly #ctx: Subject;
   readonly #entry: Entry;
+  readonly #copy: HeaderList;
   readonly out: OutboundRequest;
   readonly body: RequestBody;
 
   constructor(ctx: Subject, entry: Entry) {
     this.#ctx = ctx;
     this.#entry = entry;
-    this.out = { path: ctx.out.path, query: ctx.out.query, headers: copyOf(ctx.out.headers.entries()) };
+    this.#copy = copyOf(ctx.out.headers.entries());
+    this.out = { path: ctx.out.path, query: ctx.out.query, headers: this.#copy };
     this.body = { declaredLength: ctx.body.declaredLength, peek: (max) => ctx.body.peek(max), limit: () => undefined };
   }
   get id(): string {
@@ -77,8 +80,14 @@ class ShadowContext implements RequestContext {
   get client(): { readonly ip: string } {
     return this.#ctx.client;
   }
+  get peer(): { readonly ip: string } {
+    return this.#ctx.peer;
+  }
   get identity(): string | undefined {
     return this.#ctx.identity;
+  }
+  get identityInLogs(): string | undefined {
+    return this.#ctx.identityInLogs;
   }
   get tags(): ReadonlySet<string> {
     return this.#ctx.tags;
@@ -94,6 +103,11 @@ class ShadowContext implements RequestContext {
   setIdentity(): void {}
   addTag(): void {}
   waited(): void {}
+  /** The one effect that shadow mode has: a credential for Sluice goes to no provider. */
+  consumeCredential(credential: string): void {
+    this.#copy.deleteHolding(credential);
+    this.#ctx.consumeCredential(credential);
+  }
   abort(reason: Problem): void {
     tellShadow(this.#entry, this.#ctx, reason);
   }

@@ -1,56 +1,66 @@
 /**
- * Secrets by reference. A secret is read when it is asked for: an absent one fails its own requests only, with a message
- * that names the variable and never a file's path or any part of the secret.
+ * Secrets by reference. An absent one fails its own requests only, with a message that names the variable and never a
+ * file's path or any part of the secret.
  */
-import { readFileSync } from 'node:fs';
 import type { Secret, SecretRef } from '../policy.ts';
 import { rememberSecret } from '../telemetry/known-secrets.ts';
+import { SecretFile, watchedDirectories } from './secret-file.ts';
+import { Shared } from './shared.ts';
 
-/** How long a file's content is used before it is looked at again. */
-const fileTtlMs = 1000;
-/** No key is longer; a larger file is a mistake. */
-const largest = 64 * 1024;
+/** Of so many looks at a variable one tells the redaction of it again. */
+const rememberEach = 1024;
 
-/** The secret that a reference names. */
-export function secretOf(ref: SecretRef, env: Readonly<Record<string, string | undefined>>): Secret {
-  if ('env' in ref) {
-    rememberSecret(env[ref.env]?.trim()); // it is in the process already, though nobody has asked for it
-    return { where: `environment variable ${ref.env}`, value: () => nonEmpty(env[ref.env]) };
+/** The secrets of one app. Pipelines that name the same file share one reader of it, over reloads too. */
+export class Secrets {
+  readonly #env: Readonly<Record<string, string | undefined>>;
+  readonly #directories = watchedDirectories();
+  readonly #files = new Shared<SecretFile>();
+
+  constructor(env: Readonly<Record<string, string | undefined>>) {
+    this.#env = env;
   }
-  return new FileSecret(ref.file);
+
+  /** Takes hold of the secret that a reference names; to be given back with {@link release}. */
+  acquire(ref: SecretRef): Secret {
+    if ('env' in ref) return new Variable(ref.env, this.#env);
+    return this.#files.acquire(ref.file, () => new SecretFile(ref.file, this.#directories));
+  }
+
+  async release(ref: SecretRef): Promise<void> {
+    if ('file' in ref) await this.#files.release(ref.file);
+  }
+
+  /** How many directories are watched now. */
+  get watched(): number {
+    return this.#directories.values().length;
+  }
 }
 
-class FileSecret implements Secret {
-  readonly where = 'key file';
-  readonly #file: string;
-  #value: string | undefined;
-  #readAt = Number.NEGATIVE_INFINITY;
+/** A variable is read when it is asked for; trimming is done once for each value. */
+class Variable implements Secret {
+  readonly where: string;
+  readonly #name: string;
+  readonly #env: Readonly<Record<string, string | undefined>>;
+  #raw: string | undefined;
+  #trimmed: string | undefined;
+  #asked = 0;
 
-  constructor(file: string) {
-    this.#file = file;
+  constructor(name: string, env: Readonly<Record<string, string | undefined>>) {
+    this.where = `environment variable ${name}`;
+    this.#name = name;
+    this.#env = env;
+    this.value(); // it is in the process already, though nobody has asked for it
   }
 
   value(): string | undefined {
-    const now = performance.now();
-    if (now - this.#readAt >= fileTtlMs) {
-      this.#readAt = now;
-      this.#value = readTrimmed(this.#file);
+    const raw = this.#env[this.#name];
+    if (raw !== this.#raw) {
+      this.#raw = raw;
+      this.#trimmed = raw?.trim() || undefined;
+      this.#asked = 0;
     }
-    return this.#value;
+    // Now and then, so that the rotations of others do not push out of the list what is in use.
+    if (this.#asked++ % rememberEach === 0) rememberSecret(this.#trimmed);
+    return this.#trimmed;
   }
-}
-
-function readTrimmed(file: string): string | undefined {
-  try {
-    const content = readFileSync(file);
-    return content.length > largest ? undefined : nonEmpty(content.toString('utf8'));
-  } catch {
-    return undefined;
-  }
-}
-
-function nonEmpty(text: string | undefined): string | undefined {
-  const trimmed = text?.trim();
-  rememberSecret(trimmed);
-  return trimmed === '' ? undefined : trimmed;
 }

@@ -50,6 +50,8 @@ export interface AccessRecord extends AnswerMembers {
   /** From the request's headers to the end, in milliseconds. */
   readonly durationMs: number;
   readonly attempts: number;
+  /** Short id of the provider key that the last attempt carried. */
+  readonly keyId?: string | undefined;
   /** How long it waited in queues of policies and for a connection to be free, in milliseconds. */
   readonly queueMs?: number;
   /** Where the upstream left its response unfinished. */
@@ -105,6 +107,7 @@ export function writeAccess(log: RootLog, record: AccessRecord): void {
     ttft_ms: tenths(record.ttftMs),
     duration_ms: tenths(record.durationMs),
     attempts: record.attempts,
+    key_id: name(record.keyId),
     queue_ms: tenths(record.queueMs) || undefined,
     model: name(record.model),
     response_model: name(record.responseModel),

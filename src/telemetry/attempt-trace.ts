@@ -75,7 +75,7 @@ export class AttemptRecord implements AttemptTrace {
   }
 
   #attributes({ facts, usage, truncated }: ExchangeEnd, last: boolean): Attributes {
-    const { number, upstream, serverAddress, serverPort, method, dialect } = this.#start;
+    const { number, upstream, serverAddress, serverPort, method, dialect, keyId } = this.#start;
     const attributes: Attributes = {
       ...methodAttributes(method),
       [semconv.SERVER_ADDRESS]: serverAddress,
@@ -83,6 +83,7 @@ export class AttemptRecord implements AttemptTrace {
       [semconv.SLUICE_UPSTREAM]: upstream,
       [semconv.SLUICE_ATTEMPT]: number,
     };
+    if (keyId !== undefined) attributes[semconv.SLUICE_KEY_ID] = keyId;
     const provider = semconv.GEN_AI_PROVIDERS[dialect];
     if (provider !== undefined) attributes[semconv.GEN_AI_PROVIDER] = provider;
     if (number > 1) attributes[semconv.HTTP_RESEND_COUNT] = number - 1;

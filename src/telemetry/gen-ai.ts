@@ -31,7 +31,8 @@ export function addAnswer(attributes: Attributes, usage: UsageReport, startedAt:
   const { input, output, cachedInput, cacheCreationInput, reasoning, finishReasons, error } = usage;
   set(attributes, semconv.GEN_AI_RESPONSE_ID, usage.responseId);
   set(attributes, semconv.GEN_AI_RESPONSE_MODEL, usage.responseModel);
-  if (finishReasons.length > 0) attributes[semconv.GEN_AI_FINISH_REASONS] = [...finishReasons];
+  if (finishReasons.length > 0)
+    attributes[semconv.GEN_AI_FINISH_REASONS] = finishReasons.map((reason) => scrub(reason));
   set(attributes, semconv.GEN_AI_INPUT_TOKENS, input);
   set(attributes, semconv.GEN_AI_OUTPUT_TOKENS, output);
   set(attributes, semconv.GEN_AI_CACHE_READ_TOKENS, cachedInput);

@@ -1,8 +1,10 @@
 /** Sluice's own metrics. One set for each app; recorders are bound at set-up so that an exchange looks nothing up. */
 import { Registry } from 'prom-client';
 import type { SlotUsage } from '../limits/slots.ts';
+import type { KeyStanding } from '../policy.ts';
 import { ConcurrencyMetrics } from './concurrency-metrics.ts';
 import { GenAiMetrics } from './gen-ai-metrics.ts';
+import { keySeries } from './key-series.ts';
 import type { AbortPhase, PolicyDecision } from './labels.ts';
 import { startProcessMetrics } from './process-metrics.ts';
 import {
@@ -54,6 +56,8 @@ export interface Metrics {
   slots(usage: readonly SlotUsage[]): void;
   /** A request has waited so many seconds for a slot, whatever became of it. */
   slotWait(id: string, seconds: number): void;
+  /** How provider keys stand, to be told before each render; what is not told any more is gone. */
+  keys(all: readonly KeyStanding[]): void;
   /** Seconds that Redis took to answer. */
   readonly redisCommand: Distribution;
   /** Exchanges under way: `inc()` and `dec()`. */
@@ -148,6 +152,7 @@ export function createMetrics(): Metrics {
     'sluice_upstream_connections',
     'Pooled connections with a request and without (active, idle), and requests that wait for one (queued).',
   );
+  const keys = keySeries(registry);
   const undelivered = counter(
     registry,
     'sluice_undelivered_bytes_total',
@@ -181,6 +186,7 @@ export function createMetrics(): Metrics {
     upstreamConnections: (all) => upstreamConnections(connectionSeries(all)),
     slots: (usage) => concurrency.usage(usage),
     slotWait: (id, seconds) => concurrency.waited(id, seconds),
+    keys,
     redisCommand,
     activeRequests,
     activeStreams,

@@ -44,6 +44,8 @@ class ObservedExchange implements ExchangeObserver {
   readonly #times = new AttemptTimes();
 
   #streaming = false;
+  /** Of the last attempt. */
+  #keyId: string | undefined;
 
   constructor(telemetry: Telemetry, settling: Set<Promise<void>>, ctx: Context, route: Route) {
     this.#telemetry = telemetry;
@@ -77,7 +79,9 @@ class ObservedExchange implements ExchangeObserver {
       serverPort: port,
       method: this.#ctx.in.method,
       dialect: info.dialect,
+      keyId: attempt.keyId,
     });
+    this.#keyId = attempt.keyId;
     this.#attempt = { startedAt: performance.now(), trace };
     if (trace === undefined) return;
     attempt.headers.set('traceparent', trace.traceparent);
@@ -161,8 +165,9 @@ class ObservedExchange implements ExchangeObserver {
         ttfbMs,
         durationMs,
         attempts: record.attempts,
+        keyId: this.#keyId,
         traceId: this.#trace?.traceId,
-        identity: ctx.identity,
+        identity: ctx.identityInLogs,
       });
     }
     const at = ctx.startedAt + durationMs;

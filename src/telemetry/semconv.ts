@@ -46,6 +46,8 @@ export const SLUICE_REQUEST_ID = 'sluice.request_id';
 export const SLUICE_OUTCOME = 'sluice.outcome';
 export const SLUICE_UPSTREAM = 'sluice.upstream';
 export const SLUICE_ATTEMPT = 'sluice.attempt';
+/** Short id of the provider key that the attempt carried: name or position and generation. */
+export const SLUICE_KEY_ID = 'sluice.key_id';
 /** From the request's headers to the first byte to the client. */
 export const SLUICE_TTFB = 'sluice.ttfb_ms';
 /** How long policies made the request wait in queues; left out where it did not wait. */

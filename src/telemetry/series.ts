@@ -96,15 +96,16 @@ export function gauge(registry: Registry, name: string, help: string): Bind<Cell
   return cells(registry, 'gauge', name, help);
 }
 
-/** A gauge family whose series are told anew before each scrape: what is not told any more is gone. */
+/** A family whose series are told anew before each scrape: what is not told any more is gone. A gauge unless it is said. */
 export function snapshot(
   registry: Registry,
   name: string,
   help: string,
+  type: 'counter' | 'gauge' = 'gauge',
 ): (series: readonly (readonly [Labels, number])[]) => void {
   let told: readonly (readonly [Labels, number])[] = [];
   const values = () => told.map(([labels, value]) => ({ labels: { ...labels }, value }));
-  register(registry, { name, help, type: 'gauge', values });
+  register(registry, { name, help, type, values });
   return (series) => {
     told = series;
   };

@@ -98,6 +98,8 @@ export interface AttemptStart {
   readonly serverPort: number;
   readonly method: string;
   readonly dialect: Dialect;
+  /** Short id of the provider key that it carries. */
+  readonly keyId?: string | undefined;
 }
 
 /** How an attempt ended. */

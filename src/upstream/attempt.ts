@@ -43,6 +43,7 @@ export class UpstreamAttempt implements PooledHandler {
   readonly runtime: Upstream;
   connection: Connection | undefined;
   failed = false;
+  keyId: string | undefined;
   /** Whether the response's head has come. */
   answered = false;
   /** When it was handed to the pool, when its head was written, and when the response's head came (`performance.now()`). */

@@ -63,6 +63,16 @@ test('headers: allow-list, then remove, then set, on both sides', async (t) => {
   assert.equal(answer.headers['x-c'], '3');
 });
 
+test('headers: without an allow-list everything else passes, both ways', async (t) => {
+  const answer = { status: 200, headers: { 'x-theirs': '1' }, body: 'ok' };
+  const provider = await startProvider({ t, override: () => answer });
+  const policies = [{ policy: 'headers', with: { request: { set: { 'x-set': 'yes' } }, response: { remove: ['x'] } } }];
+  const proxy = await startProxy({ upstream: provider.url, policies }, { t });
+  const got = await request(`${proxy.url}/openai/x`, { headers: { 'anthropic-version': '2023-06-01' } });
+  assert.deepEqual(provider.requests[0]?.headerLines('anthropic-version'), ['2023-06-01']);
+  assert.equal(got.headers['x-theirs'], '1');
+});
+
 test('headers that frame a message cannot be touched: an error with its place', async (t) => {
   const provider = await startProvider({ t });
   for (const edit of [
@@ -94,4 +104,20 @@ test('body-limit: announced and counted bodies, exactly at the limit and above i
     assert.equal(refused.status, 413);
     assert.match(refused.text, /"code":"body_too_large"/);
   }
+});
+
+test('headers: without an allow-list every header passes, and the values that are set are not in /config', async (t) => {
+  const provider = await startProvider({
+    t,
+    override: () => ({ status: 200, headers: { 'x-theirs': '1' }, body: 'ok' }),
+  });
+  const policies = [{ policy: 'headers', with: { request: { set: { 'x-tenant': 'formless-secret' } } } }];
+  const proxy = await startProxy({ upstream: provider.url, policies }, { t });
+  const answer = await fetch(`${proxy.url}/openai/v1/models`, { headers: { 'x-mine': '1' } });
+  assert.equal(answer.headers.get('x-theirs'), '1');
+  assert.equal(provider.requests[0]?.headers['x-mine'], '1');
+  assert.equal(provider.requests[0]?.headers['x-tenant'], 'formless-secret');
+  const shown = await (await fetch(`${proxy.adminUrl}/config`)).text();
+  assert.match(shown, /"x-tenant": ?"\[redacted\]"/);
+  assert.doesNotMatch(shown, /formless-secret/);
 });

@@ -71,6 +71,9 @@ export async function setUp(config: object = {}, id = 'per-player') {
     slots: new MemorySlots(),
     problem,
     secret: () => ({ where: '', value: () => undefined }),
+    callers: () => Promise.reject(new Error('nobody asks for callers here')),
+    warn: () => undefined,
+    keep: (_name, make) => make(),
     log: { info() {}, warn() {}, error() {} },
   });
   const hooks = instance.limit;

@@ -50,6 +50,8 @@ export interface RawUpstreamOptions {
   readonly t?: Scope;
   /** Hand over a request when it is `complete` (default), or already with its `head`. */
   readonly on?: 'complete' | 'head';
+  /** 0 by default: any free port. */
+  readonly port?: number;
   /** Runs for each connection before a byte of it is read. */
   readonly onConnection?: (socket: Socket) => void;
 }
@@ -77,7 +79,7 @@ export async function startRawUpstream(script: RawScript, options: RawUpstreamOp
     options.onConnection?.(socket);
     readRequests(socket, connection, options.on ?? 'complete', hand);
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(options.port ?? 0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const close = async () => {

@@ -77,7 +77,7 @@ export async function startMixed(t: TestContext): Promise<Mixed> {
   });
   const sockets = await startSockets(t);
   const yaml = yamlOf(provider.url, sockets, await testRedisUrl(t));
-  const proxy = await startProxy(yaml, { t, policies: [moody] });
+  const proxy = await startProxy(yaml, { t, policies: [moody], env: { MIXED_KEY: 'k' } });
   const agent = new Agent({ keepAlive: true, maxSockets: 32 });
   t.after(() => agent.destroy());
 
@@ -144,6 +144,11 @@ function yamlOf(provider: string, sockets: string, redis: string): string {
     })),
     policies: [
       { policy: 'moody' },
+      {
+        policy: 'key-injection',
+        when: { upstream: 'openai' },
+        with: { keys: [{ env: 'MIXED_KEY', name: 'main' }] },
+      },
       {
         policy: 'request-rate',
         id: `mixed-${process.pid}-${Date.now()}`,

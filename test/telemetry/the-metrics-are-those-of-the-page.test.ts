@@ -59,6 +59,8 @@ test('every kind of outcome, decision, abort, cut and failure has been counted b
     /^sluice_config_reload_total\{result="success"\} 1$/m,
     /^sluice_config_reload_total\{result="failure"\} 1$/m,
     /^sluice_redis_state 1$/m,
+    /^# TYPE sluice_key_uses_total counter$/m,
+    /^sluice_key_state\{upstream="openai",key_id="main\.1"\} 0$/m,
   ]) {
     assert.match(text, series);
   }

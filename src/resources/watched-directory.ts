@@ -1,0 +1,75 @@
+/**
+ * A directory under watch. A mounted Secret or ConfigMap changes by the swap of its `..data` link, and a watch of the file
+ * itself dies with the first swap; so the directory is watched. Where no events come (NFS, FUSE, a link that leads out of
+ * the directory, no watches left in the kernel) the poll finds the change.
+ */
+import { type FSWatcher, watch } from 'node:fs';
+import type { Closable } from './shared.ts';
+
+/** How often listeners look even though no event came. A look is one `stat`. */
+const pollMs = 1_000;
+/** After an event: a swap is several events, and who writes a file in place needs a moment. */
+const settleMs = 50;
+
+/** See the module. It keeps no process alive. */
+export class WatchedDirectory implements Closable {
+  readonly #path: string;
+  readonly #listeners = new Set<() => void>();
+  readonly #poll: NodeJS.Timeout;
+  #watcher: FSWatcher | undefined;
+  #settling: NodeJS.Timeout | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#poll = setInterval(() => this.#look(), pollMs);
+    this.#poll.unref();
+    this.#watch();
+  }
+
+  /** `listener` looks at what it cares for; it is called after events and with each poll, and must not throw. */
+  add(listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
+  remove(listener: () => void): void {
+    this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    clearInterval(this.#poll);
+    clearTimeout(this.#settling);
+    this.#settling = undefined;
+    this.#unwatch();
+  }
+
+  #look(): void {
+    // A directory that was not there yet, or a watch that has failed: the next one may last.
+    if (this.#watcher === undefined) this.#watch();
+    for (const listener of this.#listeners) listener();
+  }
+
+  #watch(): void {
+    try {
+      const watcher = watch(this.#path, { persistent: false }, () => this.#changed());
+      watcher.on('error', () => this.#unwatch());
+      this.#watcher = watcher;
+    } catch {
+      // The poll goes on.
+    }
+  }
+
+  #unwatch(): void {
+    this.#watcher?.close();
+    this.#watcher = undefined;
+  }
+
+  /** The first event sets the time: a directory in which something changes all the time would put it off for ever. */
+  #changed(): void {
+    if (this.#settling !== undefined) return;
+    this.#settling = setTimeout(() => {
+      this.#settling = undefined;
+      for (const listener of this.#listeners) listener();
+    }, settleMs);
+    this.#settling.unref();
+  }
+}
