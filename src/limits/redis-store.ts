@@ -1,12 +1,17 @@
 /**
  * Limits shared by all replicas through Redis. A take is one round trip; while Redis does not work, takes are counted
  * in the memory of this process, so that no request fails or waits because of Redis.
+ *
+ * The breaker is one for the store. In a Cluster, one dead shard makes this process count all limits for itself until
+ * that shard, or the replica promoted in its place, answers again: the limits of one request lie on several shards, and
+ * one of them that waited or failed would hold up or undo the others. Probes ask the shards that failed, so what works
+ * meanwhile closes nothing, and the state does not flap.
  */
 import { sanitiseRedisError } from '../resources/redis.ts';
 import { Breaker } from './breaker.ts';
 import { oneShard, takeInGroups } from './cluster-take.ts';
-import { readReply, UnexpectedReply } from './redis-reply.ts';
-import { GIVE_BACK_SCRIPT, redisKey, TAKE_SCRIPT, takeArguments } from './redis-script.ts';
+import { type Judged, readReply, UnexpectedReply } from './redis-reply.ts';
+import { GIVE_BACK_SCRIPT, giveBackArguments, redisKey, TAKE_SCRIPT, takeArguments } from './redis-script.ts';
 import {
   type Claim,
   checkClaims,
@@ -57,6 +62,9 @@ interface Pending {
   readonly resolve: (verdicts: readonly Verdict[] | Promise<readonly Verdict[]>) => void;
 }
 
+/** Keys that a probe asks for: of more shards than that, those that failed first are found to be dead one by one. */
+const MOST_SUSPECTS = 8;
+
 /** Written by each probe, so that a Redis that only reads is noticed. */
 const PROBE: Window = { id: '/probe', limit: 1_000_000, perMs: 1000 };
 
@@ -73,8 +81,8 @@ export class RedisStore implements ManagedLimitStore {
   readonly #pending = new Set<Pending>();
   #timer: NodeJS.Timeout | undefined;
   #sequence = 0;
-  /** The key whose take failed last: in a Cluster its shard is the one to be probed. */
-  #suspect = 'probe';
+  /** Keys whose takes failed last: in a Cluster their shards are those to be probed. */
+  readonly #suspects = new Set(['probe']);
 
   constructor(options: RedisStoreOptions) {
     options.client.defineCommand('sluiceTake', { lua: TAKE_SCRIPT });
@@ -121,7 +129,9 @@ export class RedisStore implements ManagedLimitStore {
       this.#pending.add(pending);
       this.#arm(this.#timeoutMs);
       const asked =
-        this.#client.isCluster === true && !oneShard(claims) ? takeInGroups(claims, this.#groups) : this.#ask(claims);
+        this.#client.isCluster === true && !oneShard(claims)
+          ? takeInGroups(claims, this.#groups)
+          : this.#ask(claims).then(({ verdicts }) => verdicts);
       asked.then(
         (verdicts) => {
           if (this.#pending.delete(pending)) resolve(verdicts);
@@ -129,7 +139,7 @@ export class RedisStore implements ManagedLimitStore {
         (error: unknown) => {
           // A take that was answered locally has been dealt with; its late failure is no news.
           if (!this.#pending.has(pending)) return;
-          this.#suspect = claims[0]?.key ?? this.#suspect;
+          this.#suspect(claims);
           this.#failed(error);
         },
       );
@@ -139,7 +149,7 @@ export class RedisStore implements ManagedLimitStore {
   async usage(window: Window, key: string): Promise<Usage> {
     if (!this.#breaker.closed) return this.#local.usage(window, key);
     const claim: Claim = { window: { ...window, limit: MAX_UNITS }, key, weight: 0 };
-    const [verdict] = await this.#inTime(this.#ask([claim]));
+    const [verdict] = (await this.#inTime(this.#ask([claim]))).verdicts;
     const used = MAX_UNITS - (verdict?.remaining ?? 0);
     return { used, remaining: Math.max(0, window.limit - used), resetMs: verdict?.resetMs ?? 0 };
   }
@@ -152,13 +162,12 @@ export class RedisStore implements ManagedLimitStore {
 
   readonly #groups = {
     ask: (claims: readonly Claim[]) => this.#ask(claims),
-    giveBack: async (claims: readonly Claim[]) => {
-      const keys = claims.map(({ window, key }) => redisKey(window, key));
-      await this.#client.sluiceGiveBack([keys.length, ...keys, ...claims.map(({ weight }) => weight)]);
+    giveBack: async (claims: readonly Claim[], at: number) => {
+      await this.#client.sluiceGiveBack(giveBackArguments(claims, at));
     },
   };
 
-  async #ask(claims: readonly Claim[]): Promise<readonly Verdict[]> {
+  async #ask(claims: readonly Claim[]): Promise<Judged> {
     this.#sequence = (this.#sequence + 1) % Number.MAX_SAFE_INTEGER;
     const sequence = this.#sequence;
     const args = takeArguments(claims, sequence, this.#clock === undefined ? '' : Math.floor(this.#clock()));
@@ -177,7 +186,8 @@ export class RedisStore implements ManagedLimitStore {
   /** One take of the store's own, with the same patience as a request's. */
   async #probe(): Promise<void> {
     try {
-      await this.#inTime(this.#ask([{ window: PROBE, key: this.#suspect, weight: 1 }]));
+      const asked = [...this.#suspects].map((key) => this.#ask([{ window: PROBE, key, weight: 1 }]));
+      await this.#inTime(Promise.all(asked));
     } catch (error) {
       this.#reconnectAfter(error);
       throw new Error(sanitiseRedisError(error), { cause: error });
@@ -194,6 +204,19 @@ export class RedisStore implements ManagedLimitStore {
       return await Promise.race([asked, late]);
     } finally {
       clearTimeout(timer);
+    }
+  }
+
+  /** One server has one state, whatever the key. */
+  #suspect(claims: readonly Claim[]): void {
+    if (this.#client.isCluster !== true) return;
+    for (const { key } of claims) {
+      this.#suspects.delete(key);
+      this.#suspects.add(key);
+    }
+    for (const oldest of this.#suspects) {
+      if (this.#suspects.size <= MOST_SUSPECTS) break;
+      this.#suspects.delete(oldest);
     }
   }
 
@@ -232,12 +255,18 @@ export class RedisStore implements ManagedLimitStore {
     this.#timer.unref();
   }
 
+  /** Those that wait within their patience may be on shards that work. */
+  #tooLate(at: number): void {
+    for (const { claims, deadline } of this.#pending) if (deadline <= at + 1) this.#suspect(claims);
+    this.#open(`Redis did not answer within ${this.#timeoutMs} ms`);
+  }
+
   #judge(at: number): void {
     this.#timer = undefined;
     for (const oldest of this.#pending) {
       // Node's timers may fire up to a millisecond early.
       if (oldest.deadline > at + 1) this.#arm(Math.max(1, Math.ceil(oldest.deadline - performance.now())));
-      else this.#open(`Redis did not answer within ${this.#timeoutMs} ms`);
+      else this.#tooLate(at);
       return;
     }
   }

@@ -52,8 +52,9 @@ export async function createRedis(settings: RedisSettings, events: RedisEvents):
     maxRetriesPerRequest: 0,
     connectTimeout: 500,
     // Callers with less patience keep their own clock; these two are for a server that has stopped in mid-connection.
-    commandTimeout: 500,
-    socketTimeout: 400,
+    // ioredis' timers blame the server for what lies unread while this process is held up, so they are not short.
+    commandTimeout: 900,
+    socketTimeout: 800,
     disconnectTimeout: 200,
     disableClientInfo: true,
     retryStrategy: backoff,
@@ -70,6 +71,12 @@ export async function createRedis(settings: RedisSettings, events: RedisEvents):
           enableOfflineQueue: false,
           clusterRetryStrategy: backoff,
           slotsRefreshTimeout: 1000,
+          // A shard that was failed over without a word of ours being answered by MOVED is found by asking again.
+          slotsRefreshInterval: 5000,
+          maxRedirections: 3,
+          // Whoever waits falls back to memory; nothing is sent again later, when it has been counted there.
+          retryDelayOnFailover: 0,
+          retryDelayOnClusterDown: 0,
           // A certificate names hosts, where a Cluster announces addresses.
           dnsLookup: (name, callback) => callback(null, name),
         },
@@ -98,6 +105,9 @@ export async function createRedis(settings: RedisSettings, events: RedisEvents):
   };
   client.on('error', (error: unknown) => {
     reason = sanitiseRedisError(error, password);
+    if (settings.sentinelPassword) reason = reason.replaceAll(settings.sentinelPassword, '***');
+    // Where no Sentinel names a primary there is no connection that could close.
+    if (kind === 'sentinel' && state === 'connecting') change('down');
     // A reply that nobody waits for: from here on every reply would go to the wrong command.
     if (!resyncing && reason.startsWith('Command queue state error')) {
       resyncing = true;
