@@ -14,11 +14,13 @@
 import type { Static, TSchema } from 'typebox';
 import type { Failure, Problem, ProblemCode, ProblemOptions } from './errors.ts';
 import type { RateLimitFields } from './limits/headers.ts';
+import type { Limiter, LimiterOptions } from './limits/limiter.ts';
 import type { Claim, LimitStore, Verdict } from './limits/store.ts';
 
 export type { Failure, Problem, ProblemCode, ProblemOptions } from './errors.ts';
 export { compileCidrs } from './http/client-address.ts';
 export type { RateLimitFields } from './limits/headers.ts';
+export type { Limiter, LimiterOptions, LimiterResult } from './limits/limiter.ts';
 export type { Claim, LimitStore, OnStoreError, Verdict, Window } from './limits/store.ts';
 
 /** A policy: its name in `proxy.yaml`, one line for the catalogue, the schema of its `with`, and how to set it up. */
@@ -61,6 +63,12 @@ export interface Env<Config> {
   readonly upstreams: readonly UpstreamInfo[];
   /** Limits: shared through Redis when `redis.url` is set, else per process. State belongs to the policy's id. */
   readonly limits: LimitStore;
+  /**
+   * For bans and single limits of a policy of one's own: a limiter in the words of rate-limiter-flexible (consume, penalty,
+   * reward, block, get, set, delete), shared through Redis when `redis.url` is set, with this process' memory as its
+   * insurance. State belongs to the policy's id (and `name`) and survives reloads. To be called in `setup`; rejects with a RangeError.
+   */
+  limiter(options: LimiterOptions): Promise<Limiter>;
   /** Makes a refusal; see the catalogue in `errors.ts`. For policies of users, which cannot import it. */
   problem(code: ProblemCode, options?: ProblemOptions): Problem;
   /** A secret by reference. It is read when asked for, so that an absent one fails its own requests only. */

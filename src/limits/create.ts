@@ -1,6 +1,7 @@
 /** Makes the store of an app: Redis when there is a URL, else memory. */
 import { createRedis, type RedisSettings } from '../resources/redis.ts';
 import { Fallback } from './fallback.ts';
+import { type LimiterOptions, limiterId } from './limiter.ts';
 import { MemoryStore } from './memory-store.ts';
 import { RedisStore } from './redis-store.ts';
 import type { LimitStore, ManagedLimitStore, StoreState, Window } from './store.ts';
@@ -62,7 +63,18 @@ export async function createLimitStore(options: LimitStoreOptions = {}): Promise
   const patience = setTimeout(known.resolve, START_PATIENCE_MS);
   await known.promise;
   clearTimeout(patience);
-  return new OwningStore(store, async () => {
+  const limiter = async (id: string, limits: LimiterOptions) => {
+    const { WindowLimiterRedis } = await import('./limiter-redis.ts');
+    const share = Math.max(Math.min(1, limits.points), Math.floor(limits.points / (options.replicas ?? 1)));
+    return new WindowLimiterRedis({
+      ...limits,
+      keyPrefix: limiterId(id, limits),
+      storeClient: redis.client,
+      guard: (key, command) => store.guard(key, command),
+      insuranceLimiter: await local.limiter(id, { ...limits, points: share }),
+    });
+  };
+  return new OwningStore(store, limiter, async () => {
     await store.close();
     await redis.close();
     await local.close();
@@ -75,9 +87,11 @@ class OwningStore implements ManagedLimitStore {
   readonly #store: RedisStore;
   readonly #closeAll: () => Promise<void>;
   #closing: Promise<void> | undefined;
+  readonly limiter: ManagedLimitStore['limiter'];
 
-  constructor(store: RedisStore, closeAll: () => Promise<void>) {
+  constructor(store: RedisStore, limiter: ManagedLimitStore['limiter'], closeAll: () => Promise<void>) {
     this.#store = store;
+    this.limiter = limiter;
     this.#closeAll = closeAll;
   }
 

@@ -35,8 +35,11 @@ export function takeArguments(claims: readonly Claim[], sequence: number, now: n
   return args;
 }
 
-/** The script, for `defineCommand`. */
-export const TAKE_SCRIPT = `
+/**
+ * The window in Lua, shared by the scripts: `now`, and `load`, `add` and `save` of one key. The second argument of a
+ * script is the time or nothing.
+ */
+export const WINDOW_LUA = `
 local now = tonumber(ARGV[2])
 if not now then
   local time = redis.call('TIME')
@@ -83,6 +86,21 @@ local function save(key, s)
   redis.call('SET', key, table.concat(text, ' '), 'PX', string.format('%.0f', ttl))
 end
 
+local function add(s, units)
+  local last = #s
+  if last > 0 and s[last - 1] == s.current then
+    s[last] = s[last] + units
+  else
+    s[last + 1] = s.current
+    s[last + 2] = units
+  end
+  s.used = s.used + units
+end
+`;
+
+/** The script, for `defineCommand`. */
+export const TAKE_SCRIPT = `
+${WINDOW_LUA}
 local states, claims, granted = {}, {}, true
 for i = 1, #KEYS do
   local at = 4 * i - 1
@@ -100,14 +118,7 @@ end
 
 for key, s in pairs(states) do
   if granted and s.pending > 0 then
-    local last = #s
-    if last > 0 and s[last - 1] == s.current then
-      s[last] = s[last] + s.pending
-    else
-      s[last + 1] = s.current
-      s[last + 2] = s.pending
-    end
-    s.used = s.used + s.pending
+    add(s, s.pending)
     save(key, s)
   elseif s.dirty then
     save(key, s)

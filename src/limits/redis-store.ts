@@ -69,7 +69,7 @@ const MOST_SUSPECTS = 8;
 const PROBE: Window = { id: '/probe', limit: 1_000_000, perMs: 1000 };
 
 /** Counts in Redis. The client belongs to who made it; {@link close} leaves it open. */
-export class RedisStore implements ManagedLimitStore {
+export class RedisStore implements Omit<ManagedLimitStore, 'limiter'> {
   readonly kind = 'redis';
   readonly #client: TakeClient;
   readonly #local: LimitStore;
@@ -158,6 +158,18 @@ export class RedisStore implements ManagedLimitStore {
     const local = await this.#local.reset(window, key);
     if (!this.#breaker.closed) throw new Error('Redis does not work: only this process has forgotten the key');
     return (await this.#inTime(this.#client.del(redisKey(window, key)))) === 1 || local;
+  }
+
+  /** Runs another command under the breaker: it fails at once while Redis does not work, and else within the patience. */
+  async guard<T>(key: string, command: () => Promise<T>): Promise<T> {
+    if (!this.#breaker.closed) throw new Error('Redis does not work');
+    try {
+      return await this.#inTime(command());
+    } catch (error) {
+      this.#suspect([{ window: PROBE, key, weight: 1 }]);
+      this.#failed(error);
+      throw error;
+    }
   }
 
   readonly #groups = {

@@ -3,7 +3,7 @@ import type { Config, PolicyEntry } from '../config/schema.ts';
 import { problem } from '../errors.ts';
 import { type AddressMatcher, compileCidrs } from '../http/client-address.ts';
 import { shadowStore } from '../limits/shadow.ts';
-import type { LimitStore } from '../limits/store.ts';
+import type { ManagedLimitStore } from '../limits/store.ts';
 import {
   ConfigError,
   type Env,
@@ -25,7 +25,7 @@ export interface BuildDeps {
   readonly policies: ReadonlyMap<string, Policy>;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly upstreams: Shared<Upstream>;
-  readonly limits: LimitStore;
+  readonly limits: ManagedLimitStore;
   readonly podName: string;
   readonly log: PolicyLogger;
   entryMetrics(id: string, mode: 'enforce' | 'shadow'): EntryMetrics;
@@ -127,6 +127,7 @@ async function setUp(config: PolicyEntry, upstreams: readonly UpstreamInfo[], de
     mode: config.mode,
     upstreams: upstreams.filter(({ name }) => seen === undefined || [seen].flat().includes(name)),
     limits,
+    limiter: (options) => deps.limits.limiter(config.mode === 'shadow' ? `shadow/${config.id}` : config.id, options),
     podName: deps.podName,
     problem,
     secret: (ref) => secretOf(ref, deps.env),

@@ -15,7 +15,10 @@ export interface TestClock {
 }
 
 /** Opens a store that counts by the clock. */
-export type OpenStore = (t: Pick<TestContext, 'after'>, clock: TestClock) => Promise<ManagedLimitStore>;
+export type OpenStore = (
+  t: Pick<TestContext, 'after'>,
+  clock: TestClock,
+) => Promise<Omit<ManagedLimitStore, 'limiter'>>;
 
 /** A store that counts in Redis, connected; `clock` undefined: by Redis' own time. */
 export async function openRedisStore(

@@ -67,6 +67,7 @@ export async function setUp(config: object = {}, id = 'per-player') {
     podName: 'pod-1',
     upstreams: [],
     limits: store,
+    limiter: (options) => store.limiter(id, options),
     problem,
     secret: () => ({ where: '', value: () => undefined }),
     log: { info() {}, warn() {}, error() {} },
