@@ -6,6 +6,7 @@ import { createLimitStore, type StoreLog } from './limits/create.ts';
 import type { ManagedLimitStore } from './limits/store.ts';
 import { BuildError, buildPipeline, type Pipeline } from './pipeline/build.ts';
 import type { Policy, PolicyLogger } from './policy.ts';
+import { parseRedisUrl } from './resources/redis-url.ts';
 import { secretOf } from './resources/secrets.ts';
 import { Shared } from './resources/shared.ts';
 import { readTls } from './resources/tls-files.ts';
@@ -38,6 +39,7 @@ export class ConfigProblems extends Error {
 /** Loads and validates a configuration without starting anything; policies are set up and closed again. */
 export async function checkConfig(options: AppOptions): Promise<Loaded> {
   const loaded = await load(options);
+  checkRedis(loaded);
   const upstreams = new Shared<Upstream>();
   const limits = await createLimitStore();
   try {
@@ -84,6 +86,27 @@ export async function build(
   }
 }
 
+/** Reads what the schema cannot judge of `redis`: its URL as a whole and its files. Throws {@link ConfigProblems}. */
+function checkRedis({ config, locate }: Pick<Loaded, 'config' | 'locate'>): ReturnType<typeof readTls> {
+  const { url, tls } = config.redis;
+  const at = (pointer: string, message: string) => new ConfigProblems([problemAt(locate(pointer), pointer, message)]);
+  let speaksTls = true;
+  try {
+    if (url !== '') speaksTls = parseRedisUrl(url).tls;
+  } catch (error) {
+    throw at('/redis/url', error instanceof Error ? error.message : 'not a Redis URL');
+  }
+  // Else whoever gave a CA would talk in the clear without knowing it.
+  if (tls !== undefined && !speaksTls)
+    throw at('/redis/tls', 'the URL does not speak TLS: write rediss in place of redis');
+  try {
+    return readTls(tls);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    throw at('/redis/tls', `a file cannot be read: ${code}`);
+  }
+}
+
 /** The store of an app's limits. Throws {@link ConfigProblems} for files that cannot be read. */
 export async function createLimits(
   { config, locate }: Loaded,
@@ -91,14 +114,8 @@ export async function createLimits(
   log: StoreLog,
   onCommand: (seconds: number) => void,
 ): Promise<ManagedLimitStore> {
-  const { url, tls, sentinel_password: password, replicas } = config.redis;
-  let files: ReturnType<typeof readTls>;
-  try {
-    files = readTls(tls);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    throw new ConfigProblems([problemAt(locate('/redis/tls'), '/redis/tls', `a file cannot be read: ${code}`)]);
-  }
+  const { url, sentinel_password: password, replicas } = config.redis;
+  const files = checkRedis({ config, locate });
   const sentinelPassword = password === undefined ? undefined : secretOf(password, env).value();
   return createLimitStore({ redis: { url, tls: files, sentinelPassword }, replicas, log, onCommand });
 }
