@@ -8,6 +8,7 @@ import { createLimitStore, type LimitStoreOptions, type ManagedLimits } from './
 import { BuildError, buildPipeline, type Pipeline, warningsOf } from './pipeline/build.ts';
 import type { Policy, PolicyLogger } from './policy.ts';
 import { KeptThings } from './resources/kept.ts';
+import { parseRedisUrl } from './resources/redis-url.ts';
 import { Secrets } from './resources/secrets.ts';
 import { Shared } from './resources/shared.ts';
 import { readTls } from './resources/tls-files.ts';
@@ -43,6 +44,7 @@ export class ConfigProblems extends Error {
  */
 export async function checkConfig(options: AppOptions & { readonly resolve?: boolean }): Promise<Loaded> {
   const loaded = await load(options);
+  checkRedis(loaded);
   const upstreams = new Shared<Upstream>();
   const limits = await createLimitStore();
   let warnings: readonly ConfigProblem[] = [];
@@ -99,20 +101,35 @@ export async function build(
   }
 }
 
+/** Reads what the schema cannot judge of `redis`: its URL as a whole and its files. Throws {@link ConfigProblems}. */
+function checkRedis({ config, locate }: Pick<Loaded, 'config' | 'locate'>): ReturnType<typeof readTls> {
+  const { url, tls } = config.redis;
+  const at = (pointer: string, message: string) => new ConfigProblems([problemAt(locate(pointer), pointer, message)]);
+  let speaksTls = true;
+  try {
+    if (url !== '') speaksTls = parseRedisUrl(url).tls;
+  } catch (error) {
+    throw at('/redis/url', error instanceof Error ? error.message : 'not a Redis URL');
+  }
+  // Else whoever gave a CA would talk in the clear without knowing it.
+  if (tls !== undefined && !speaksTls)
+    throw at('/redis/tls', 'the URL does not speak TLS: write rediss in place of redis');
+  try {
+    return readTls(tls);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    throw at('/redis/tls', `a file cannot be read: ${code}`);
+  }
+}
+
 /** The store of an app's limits. Throws {@link ConfigProblems} for files that cannot be read. */
 export async function createLimits(
   { config, locate }: Loaded,
   secrets: Secrets,
   told: Pick<LimitStoreOptions, 'log' | 'onCommand' | 'onWait'>,
 ): Promise<ManagedLimits> {
-  const { url, tls, sentinel_password: password, replicas } = config.redis;
-  let files: ReturnType<typeof readTls>;
-  try {
-    files = readTls(tls);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    throw new ConfigProblems([problemAt(locate('/redis/tls'), '/redis/tls', `a file cannot be read: ${code}`)]);
-  }
+  const { url, sentinel_password: password, replicas } = config.redis;
+  const files = checkRedis({ config, locate });
   const sentinelPassword = password === undefined ? undefined : secrets.acquire(password).value();
   // Read once: a connection keeps what it was opened with.
   if (password !== undefined) await secrets.release(password);

@@ -15,6 +15,7 @@ import type { Static, TSchema } from 'typebox';
 import type { Callers, CallersOptions } from './auth/callers.ts';
 import type { Failure, Problem, ProblemCode, ProblemOptions } from './errors.ts';
 import type { RateLimitFields } from './limits/headers.ts';
+import type { Limiter, LimiterOptions } from './limits/limiter.ts';
 import type { Slots } from './limits/slots.ts';
 import type { Claim, LimitStore, Verdict } from './limits/store.ts';
 import type {
@@ -32,6 +33,7 @@ export { ClientKey, JwtIssuer } from './auth/schema.ts';
 export type { Failure, Problem, ProblemCode, ProblemOptions } from './errors.ts';
 export { compileCidrs } from './http/client-address.ts';
 export type { RateLimitFields } from './limits/headers.ts';
+export type { Limiter, LimiterOptions, LimiterResult } from './limits/limiter.ts';
 export type { Answer, Bulkhead, NoSlot, Slot, Slots, Waiting } from './limits/slots.ts';
 export type { Claim, LimitStore, OnStoreError, Verdict, Window } from './limits/store.ts';
 export type {
@@ -85,6 +87,12 @@ export interface Env<Config> {
   readonly limits: LimitStore;
   /** Slots: how many exchanges run at once, shared as limits are. A slot is the hooks to return: its `end` frees it. */
   readonly slots: Slots;
+  /**
+   * For bans and single limits of a policy of one's own: a limiter in the words of rate-limiter-flexible (consume, penalty,
+   * reward, block, get, set, delete), shared through Redis when `redis.url` is set, with this process' memory as its
+   * insurance. State belongs to the policy's id (and `name`) and survives reloads. To be called in `setup`; rejects with a RangeError.
+   */
+  limiter(options: LimiterOptions): Promise<Limiter>;
   /** Makes a refusal; see the catalogue in `errors.ts`. For policies of users, which cannot import it. */
   problem(code: ProblemCode, options?: ProblemOptions): Problem;
   /** A secret by reference. Its value is asked for when it is needed, so that an absent one fails its own requests only. */

@@ -37,7 +37,6 @@ const checks: readonly Check[] = [
   checkRoutePaths,
   checkListeners,
   checkUpstreamAddresses,
-  checkRedis,
   ({ data, say }) => checkSecretFiles(data, (pointer, message) => say(pointer, message, 'warning')),
 ];
 
@@ -135,13 +134,6 @@ function checkUpstreamAddresses({ data, say }: Subject): void {
       `leads to an address that is not public (${reason}); set \`allow_private: true\` in this upstream if that is meant`,
     );
   }
-}
-
-/** Certificates for a connection without TLS would give a false sense of safety. */
-function checkRedis({ data, say }: Subject): void {
-  const { url, tls } = schemaPart(data.redis);
-  if (tls === undefined || typeof url !== 'string' || url === '' || /^rediss/i.test(url)) return;
-  say('/redis/tls', 'needs a URL that begins with rediss: this one speaks without TLS');
 }
 
 function listOf(value: unknown): readonly unknown[] {

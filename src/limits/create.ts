@@ -1,6 +1,7 @@
 /** Makes the store of an app: Redis when there is a URL, else memory. */
 import { createRedis, type RedisSettings } from '../resources/redis.ts';
 import { Fallback } from './fallback.ts';
+import { type LimiterOptions, limiterId } from './limiter.ts';
 import { MemorySlots } from './memory-slots.ts';
 import { MemoryStore } from './memory-store.ts';
 import { RedisSlots } from './redis-slots.ts';
@@ -47,7 +48,7 @@ export async function createLimitStore(options: LimitStoreOptions = {}): Promise
   const local = new MemoryStore({ maxKeys: options.maxKeys });
   if (options.redis === undefined || options.redis.url === '') {
     const slots = new MemorySlots({ onWait: options.onWait });
-    return new OwningStore(local, slots, async () => {
+    return new OwningStore({ store: local, slots, limiter: (id, limits) => local.limiter(id, limits) }, async () => {
       await slots.close();
       await local.close();
     });
@@ -91,7 +92,18 @@ export async function createLimitStore(options: LimitStoreOptions = {}): Promise
   const patience = setTimeout(() => shared.disconnected('Redis did not answer in time'), START_PATIENCE_MS);
   await known.promise;
   clearTimeout(patience);
-  return new OwningStore(shared, slots, async () => {
+  const limiter = async (id: string, limits: LimiterOptions) => {
+    const { WindowLimiterRedis } = await import('./limiter-redis.ts');
+    const share = Math.max(Math.min(1, limits.points), Math.floor(limits.points / (options.replicas ?? 1)));
+    return new WindowLimiterRedis({
+      ...limits,
+      keyPrefix: limiterId(id, limits),
+      storeClient: redis.client,
+      guard: (key, command) => shared.guard(key, command),
+      insuranceLimiter: await local.limiter(id, { ...limits, points: share }),
+    });
+  };
+  return new OwningStore({ store: shared, slots, limiter }, async () => {
     await leases.close();
     await shared.close();
     await redis.close();
@@ -99,18 +111,26 @@ export async function createLimitStore(options: LimitStoreOptions = {}): Promise
   });
 }
 
+interface Parts {
+  readonly store: Omit<ManagedLimitStore, 'limiter'>;
+  readonly slots: ManagedSlots;
+  readonly limiter: ManagedLimitStore['limiter'];
+}
+
 /** A store together with its slots and the connection that was opened for both. */
 class OwningStore implements ManagedLimits {
   readonly kind: 'memory' | 'redis';
   readonly slots: ManagedSlots;
-  readonly #store: ManagedLimitStore;
+  readonly #store: Parts['store'];
   readonly #closeAll: () => Promise<void>;
   #closing: Promise<void> | undefined;
+  readonly limiter: ManagedLimitStore['limiter'];
 
-  constructor(store: ManagedLimitStore, slots: ManagedSlots, closeAll: () => Promise<void>) {
+  constructor({ store, slots, limiter }: Parts, closeAll: () => Promise<void>) {
     this.kind = store.kind;
     this.slots = slots;
     this.#store = store;
+    this.limiter = limiter;
     this.#closeAll = closeAll;
   }
 

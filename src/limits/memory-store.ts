@@ -1,4 +1,6 @@
 /** Limits of one process: synchronous, bounded, without a timer. */
+import { type Limiter, type LimiterOptions, limiterId } from './limiter.ts';
+import type { LimiterKeys } from './limiter-keys.ts';
 import {
   type Claim,
   checkClaims,
@@ -39,6 +41,7 @@ export class MemoryStore implements ManagedLimitStore {
   readonly #clock: () => number;
   readonly #limits = new Map<string, Map<string, Entry>>();
   #size = 0;
+  #limiterKeys: LimiterKeys | undefined;
   #newest: Entry | undefined;
   #oldest: Entry | undefined;
   /** Scratch of the running `take`, which is synchronous: no allocation per request. */
@@ -96,6 +99,15 @@ export class MemoryStore implements ManagedLimitStore {
     entries.length = 0;
     this.#excess.length = 0;
     return verdicts;
+  }
+
+  async limiter(id: string, options: LimiterOptions): Promise<Limiter> {
+    const [{ WindowLimiterMemory }, { LimiterKeys }] = await Promise.all([
+      import('./limiter-memory.ts'),
+      import('./limiter-keys.ts'),
+    ]);
+    this.#limiterKeys ??= new LimiterKeys({ maxKeys: this.#maxKeys, clock: this.#clock });
+    return new WindowLimiterMemory({ ...options, keyPrefix: limiterId(id, options), keys: this.#limiterKeys });
   }
 
   usage(window: Window, key: string): Usage {

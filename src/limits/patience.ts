@@ -12,12 +12,13 @@ export interface Patient {
 /** See the module. */
 export class Patience<P extends Patient> {
   readonly #milliseconds: number;
-  readonly #late: () => void;
+  readonly #late: (late: readonly P[]) => void;
   /** In the order of their deadlines. */
   readonly #waiting = new Set<P>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(milliseconds: number, late: () => void) {
+  /** @param late told who is late; they wait on until {@link end} or {@link endAll} */
+  constructor(milliseconds: number, late: (late: readonly P[]) => void) {
     this.#milliseconds = milliseconds;
     this.#late = late;
   }
@@ -62,11 +63,13 @@ export class Patience<P extends Patient> {
 
   #judge(at: number): void {
     this.#timer = undefined;
+    const late: P[] = [];
     for (const oldest of this.#waiting) {
       // Node's timers may fire up to a millisecond early.
-      if (oldest.deadline > at + 1) this.#arm(Math.max(1, Math.ceil(oldest.deadline - performance.now())));
-      else this.#late();
-      return;
+      if (oldest.deadline <= at + 1) late.push(oldest);
+      else if (late.length > 0) break;
+      else return this.#arm(Math.max(1, Math.ceil(oldest.deadline - performance.now())));
     }
+    if (late.length > 0) this.#late(late);
   }
 }

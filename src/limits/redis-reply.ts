@@ -10,15 +10,21 @@ export class UnexpectedReply extends Error {
   }
 }
 
-/** The verdicts of one take. Throws {@link UnexpectedReply}. */
-export function readReply(reply: unknown, sequence: number, claims: readonly Claim[]): readonly Verdict[] {
-  if (!Array.isArray(reply) || reply.length !== 1 + claims.length * REPLY_FIELDS || reply[0] !== sequence) {
+/** What one take came to, and when, in milliseconds of Redis' clock. */
+export interface Judged {
+  readonly verdicts: readonly Verdict[];
+  readonly at: number;
+}
+
+/** Reads the reply to one take. Throws {@link UnexpectedReply}. */
+export function readReply(reply: unknown, sequence: number, claims: readonly Claim[]): Judged {
+  if (!Array.isArray(reply) || reply.length !== 2 + claims.length * REPLY_FIELDS || reply[0] !== sequence) {
     throw new UnexpectedReply();
   }
   let granted = true;
   for (let i = 1; i < reply.length; i++) {
     if (!Number.isSafeInteger(reply[i])) throw new UnexpectedReply();
-    if (i % REPLY_FIELDS === 1 && reply[i] !== 1) granted = false;
+    if (i % REPLY_FIELDS === 1 && i < reply.length - 1 && reply[i] !== 1) granted = false;
   }
   const verdicts = new Array<Verdict>(claims.length);
   for (let i = 0; i < claims.length; i++) {
@@ -33,5 +39,5 @@ export function readReply(reply: unknown, sequence: number, claims: readonly Cla
       retryAfterMs: retryAfterMs < 0 ? Number.POSITIVE_INFINITY : retryAfterMs,
     };
   }
-  return verdicts;
+  return { verdicts, at: reply[reply.length - 1] };
 }

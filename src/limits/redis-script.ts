@@ -8,7 +8,7 @@
  * KEYS: one for each claim. ARGV: a number that comes back first in the reply (a reply of another request is then
  * recognised), the time in milliseconds or nothing for Redis' own, and for each claim its limit, window, slot length and weight.
  * Reply: that number, then for each claim: allowed (1 or 0), units left, milliseconds until the oldest use leaves,
- * milliseconds until the claim would fit (-1: never).
+ * milliseconds until the claim would fit (-1: never). Last the time.
  */
 import type { Claim, Window } from './store.ts';
 import { slotLength } from './window.ts';
@@ -35,8 +35,11 @@ export function takeArguments(claims: readonly Claim[], sequence: number, now: n
   return args;
 }
 
-/** The script, for `defineCommand`. */
-export const TAKE_SCRIPT = `
+/**
+ * The window in Lua, shared by the scripts: `now`, and `load`, `add` and `save` of one key. The second argument of a
+ * script is the time or nothing.
+ */
+export const WINDOW_LUA = `
 local now = tonumber(ARGV[2])
 if not now then
   local time = redis.call('TIME')
@@ -83,6 +86,21 @@ local function save(key, s)
   redis.call('SET', key, table.concat(text, ' '), 'PX', string.format('%.0f', ttl))
 end
 
+local function add(s, units)
+  local last = #s
+  if last > 0 and s[last - 1] == s.current then
+    s[last] = s[last] + units
+  else
+    s[last + 1] = s.current
+    s[last + 2] = units
+  end
+  s.used = s.used + units
+end
+`;
+
+/** The script, for `defineCommand`. */
+export const TAKE_SCRIPT = `
+${WINDOW_LUA}
 local states, claims, granted = {}, {}, true
 for i = 1, #KEYS do
   local at = 4 * i - 1
@@ -100,14 +118,7 @@ end
 
 for key, s in pairs(states) do
   if granted and s.pending > 0 then
-    local last = #s
-    if last > 0 and s[last - 1] == s.current then
-      s[last] = s[last] + s.pending
-    else
-      s[last + 1] = s.current
-      s[last + 2] = s.pending
-    end
-    s.used = s.used + s.pending
+    add(s, s.pending)
     save(key, s)
   elseif s.dirty then
     save(key, s)
@@ -136,21 +147,30 @@ for i = 1, #claims do
   reply[n + 3] = reset
   reply[n + 4] = retry
 end
+reply[#reply + 1] = now
 return reply
 `;
 
+/** The arguments of {@link GIVE_BACK_SCRIPT} for what was taken at that time. */
+export function giveBackArguments(claims: readonly Claim[], at: number): (string | number)[] {
+  const args: (string | number)[] = [claims.length];
+  for (const { window, key } of claims) args.push(redisKey(window, key));
+  for (const { window, weight } of claims) args.push(Math.floor(at / slotLength(window)), weight);
+  return args;
+}
+
 /**
- * Gives units back. The oldest slots go first: what stays then counts longer than it must, and never shorter.
- * KEYS: one for each claim. ARGV: the weight of each.
+ * Gives units back, from the slot in which they were taken and from no other: what others took counts as long as it
+ * must, and what was flushed meanwhile is not given twice.
+ * KEYS: one for each claim. ARGV: for each claim the slot and the weight.
  */
 export const GIVE_BACK_SCRIPT = `
 for i = 1, #KEYS do
   local raw = redis.pcall('GET', KEYS[i])
   if type(raw) == 'string' then
-    local back, text = tonumber(ARGV[i]), {}
+    local slot, back, text = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i]), {}
     for k, n in string.gmatch(raw, '(%d+):(%d+)') do
-      local gone = math.min(back, tonumber(n))
-      back = back - gone
+      local gone = tonumber(k) == slot and math.min(back, tonumber(n)) or 0
       if tonumber(n) > gone then text[#text + 1] = string.format('%s:%.0f', k, tonumber(n) - gone) end
     end
     if #text == 0 then redis.call('DEL', KEYS[i]) else redis.call('SET', KEYS[i], table.concat(text, ' '), 'KEEPTTL') end

@@ -1,12 +1,18 @@
 /**
  * Limits shared by all replicas through Redis. A take is one round trip; while Redis does not work, takes are counted
  * in the memory of this process, so that no request fails or waits because of Redis.
+ *
+ * The breaker is one for the store. In a Cluster, one dead shard makes this process count all limits for itself until
+ * that shard, or the replica promoted in its place, answers again: the limits of one request lie on several shards, and
+ * one of them that waited or failed would hold up or undo the others. Probes ask the shards that failed, so what works
+ * meanwhile closes nothing, and the state does not flap.
  */
 import { sanitiseRedisError } from '../resources/redis.ts';
 import { Breaker } from './breaker.ts';
 import { oneShard, takeInGroups } from './cluster-take.ts';
-import { readReply, UnexpectedReply } from './redis-reply.ts';
-import { GIVE_BACK_SCRIPT, redisKey, TAKE_SCRIPT, takeArguments } from './redis-script.ts';
+import { Patience, type Patient } from './patience.ts';
+import { type Judged, readReply, UnexpectedReply } from './redis-reply.ts';
+import { GIVE_BACK_SCRIPT, giveBackArguments, redisKey, TAKE_SCRIPT, takeArguments } from './redis-script.ts';
 import {
   type Claim,
   checkClaims,
@@ -51,9 +57,8 @@ export interface RedisStoreOptions {
 }
 
 /** A take that Redis has not answered yet. */
-interface Pending {
+interface Pending extends Patient {
   readonly claims: readonly Claim[];
-  readonly deadline: number;
   readonly resolve: (verdicts: readonly Verdict[] | Promise<readonly Verdict[]>) => void;
 }
 
@@ -63,12 +68,14 @@ class Late extends Error {
     super('Redis did not answer in time');
   }
 }
+/** Keys that a probe asks for: of more shards than that, those that failed first are found to be dead one by one. */
+const MOST_SUSPECTS = 8;
 
 /** Written by each probe, so that a Redis that only reads is noticed. */
 const PROBE: Window = { id: '/probe', limit: 1_000_000, perMs: 1000 };
 
 /** Counts in Redis. The client belongs to who made it; {@link close} leaves it open. */
-export class RedisStore implements ManagedLimitStore {
+export class RedisStore implements Omit<ManagedLimitStore, 'limiter'> {
   readonly kind = 'redis';
   readonly #client: TakeClient;
   readonly #local: LimitStore;
@@ -76,12 +83,10 @@ export class RedisStore implements ManagedLimitStore {
   readonly #timeoutMs: number;
   readonly #onCommand: ((seconds: number) => void) | undefined;
   readonly #breaker: Breaker;
-  /** In the order of their deadlines, as all wait equally long. */
-  readonly #pending = new Set<Pending>();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #patience: Patience<Pending>;
   #sequence = 0;
-  /** The key whose take failed last: in a Cluster its shard is the one to be probed. */
-  #suspect = 'probe';
+  /** Keys whose takes failed last: in a Cluster their shards are those to be probed. */
+  readonly #suspects = new Set(['probe']);
   /** Probes in turn that had no answer. */
   #unanswered = 0;
 
@@ -94,6 +99,11 @@ export class RedisStore implements ManagedLimitStore {
     this.#clock = options.clock;
     this.#timeoutMs = options.timeoutMs ?? 100;
     this.#onCommand = options.onCommand;
+    this.#patience = new Patience(this.#timeoutMs, (late) => {
+      // Those that wait within their patience may be on shards that work.
+      for (const { claims } of late) this.#suspect(claims);
+      this.#open(`Redis did not answer within ${this.#timeoutMs} ms`);
+    });
     this.#breaker = new Breaker({
       ready: () => options.client.status === 'ready',
       probe: () => this.#probe(),
@@ -122,7 +132,7 @@ export class RedisStore implements ManagedLimitStore {
 
   async close(): Promise<void> {
     this.#breaker.stop();
-    clearTimeout(this.#timer);
+    this.#patience.stop();
     this.#fallBack();
   }
 
@@ -131,19 +141,20 @@ export class RedisStore implements ManagedLimitStore {
     if (claims.length === 0) return [];
     if (!this.#breaker.closed) return this.#local.take(claims);
     return new Promise((resolve) => {
-      const pending: Pending = { claims, deadline: performance.now() + this.#timeoutMs, resolve };
-      this.#pending.add(pending);
-      this.#arm(this.#timeoutMs);
+      const pending: Pending = { claims, deadline: 0, resolve };
+      this.#patience.start(pending);
       const asked =
-        this.#client.isCluster === true && !oneShard(claims) ? takeInGroups(claims, this.#groups) : this.#ask(claims);
+        this.#client.isCluster === true && !oneShard(claims)
+          ? takeInGroups(claims, this.#groups)
+          : this.#ask(claims).then(({ verdicts }) => verdicts);
       asked.then(
         (verdicts) => {
-          if (this.#pending.delete(pending)) resolve(verdicts);
+          if (this.#patience.end(pending)) resolve(verdicts);
         },
         (error: unknown) => {
           // A take that was answered locally has been dealt with; its late failure is no news.
-          if (!this.#pending.has(pending)) return;
-          this.#suspect = claims[0]?.key ?? this.#suspect;
+          if (!this.#patience.has(pending)) return;
+          this.#suspect(claims);
           this.#failed(error);
         },
       );
@@ -153,7 +164,7 @@ export class RedisStore implements ManagedLimitStore {
   async usage(window: Window, key: string): Promise<Usage> {
     if (!this.#breaker.closed) return this.#local.usage(window, key);
     const claim: Claim = { window: { ...window, limit: MAX_UNITS }, key, weight: 0 };
-    const [verdict] = await this.#inTime(this.#ask([claim]));
+    const [verdict] = (await this.#inTime(this.#ask([claim]))).verdicts;
     const used = MAX_UNITS - (verdict?.remaining ?? 0);
     return { used, remaining: Math.max(0, window.limit - used), resetMs: verdict?.resetMs ?? 0 };
   }
@@ -164,15 +175,26 @@ export class RedisStore implements ManagedLimitStore {
     return (await this.#inTime(this.#client.del(redisKey(window, key)))) === 1 || local;
   }
 
+  /** Runs another command under the breaker: it fails at once while Redis does not work, and else within the patience. */
+  async guard<T>(key: string, command: () => Promise<T>): Promise<T> {
+    if (!this.#breaker.closed) throw new Error('Redis does not work');
+    try {
+      return await this.#inTime(command());
+    } catch (error) {
+      this.#suspect([{ window: PROBE, key, weight: 1 }]);
+      this.#failed(error);
+      throw error;
+    }
+  }
+
   readonly #groups = {
     ask: (claims: readonly Claim[]) => this.#ask(claims),
-    giveBack: async (claims: readonly Claim[]) => {
-      const keys = claims.map(({ window, key }) => redisKey(window, key));
-      await this.#client.sluiceGiveBack([keys.length, ...keys, ...claims.map(({ weight }) => weight)]);
+    giveBack: async (claims: readonly Claim[], at: number) => {
+      await this.#client.sluiceGiveBack(giveBackArguments(claims, at));
     },
   };
 
-  async #ask(claims: readonly Claim[]): Promise<readonly Verdict[]> {
+  async #ask(claims: readonly Claim[]): Promise<Judged> {
     this.#sequence = (this.#sequence + 1) % Number.MAX_SAFE_INTEGER;
     const sequence = this.#sequence;
     const args = takeArguments(claims, sequence, this.#clock === undefined ? '' : Math.floor(this.#clock()));
@@ -191,7 +213,8 @@ export class RedisStore implements ManagedLimitStore {
   /** One take of the store's own, with the same patience as a request's. */
   async #probe(): Promise<void> {
     try {
-      await this.#inTime(this.#ask([{ window: PROBE, key: this.#suspect, weight: 1 }]));
+      const asked = [...this.#suspects].map((key) => this.#ask([{ window: PROBE, key, weight: 1 }]));
+      await this.#inTime(Promise.all(asked));
       this.#unanswered = 0;
     } catch (error) {
       this.#reconnectAfter(error);
@@ -214,6 +237,19 @@ export class RedisStore implements ManagedLimitStore {
     }
   }
 
+  /** One server has one state, whatever the key. */
+  #suspect(claims: readonly Claim[]): void {
+    if (this.#client.isCluster !== true) return;
+    for (const { key } of claims) {
+      this.#suspects.delete(key);
+      this.#suspects.add(key);
+    }
+    for (const oldest of this.#suspects) {
+      if (this.#suspects.size <= MOST_SUSPECTS) break;
+      this.#suspects.delete(oldest);
+    }
+  }
+
   #failed(error: unknown): void {
     this.#reconnectAfter(error);
     this.#open(sanitiseRedisError(error));
@@ -233,29 +269,6 @@ export class RedisStore implements ManagedLimitStore {
 
   /** Whoever still waits for Redis is answered from memory at once. */
   #fallBack(): void {
-    for (const pending of this.#pending) pending.resolve(this.#local.take(pending.claims));
-    this.#pending.clear();
-  }
-
-  /** One timer for all takes, set for the oldest. */
-  #arm(delayMs: number): void {
-    if (this.#timer !== undefined) return;
-    this.#timer = setTimeout(() => {
-      // If this process was held up, replies may lie unread in the socket: read them before judging, and judge only
-      // what was late already, as one more hold-up may come in between.
-      const fired = performance.now();
-      setImmediate(() => this.#judge(fired));
-    }, delayMs);
-    this.#timer.unref();
-  }
-
-  #judge(at: number): void {
-    this.#timer = undefined;
-    for (const oldest of this.#pending) {
-      // Node's timers may fire up to a millisecond early.
-      if (oldest.deadline > at + 1) this.#arm(Math.max(1, Math.ceil(oldest.deadline - performance.now())));
-      else this.#open(`Redis did not answer within ${this.#timeoutMs} ms`);
-      return;
-    }
+    for (const { claims, resolve } of this.#patience.endAll()) resolve(this.#local.take(claims));
   }
 }

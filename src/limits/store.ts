@@ -6,6 +6,8 @@
  * refused at most one slot longer than a perfect sliding log would refuse it.
  */
 
+import type { Limiter, LimiterOptions } from './limiter.ts';
+
 /** Slots a window is divided into by default; the granularity is then `per / SLOTS`, rounded up to whole milliseconds. */
 export const SLOTS = 20;
 
@@ -93,6 +95,8 @@ export interface ManagedLimitStore extends LimitStore {
   readonly kind: 'memory' | 'redis';
   /** For `/health` and the metric. */
   state(): StoreState;
+  /** Makes a limiter for bans and single limits; its state belongs to the id and survives reloads, as windows' does. Rejects with a RangeError. */
+  limiter(id: string, options: LimiterOptions): Promise<Limiter>;
   /** Closes connections and timers; resolves when they are gone. Calling it again does nothing. */
   close(): Promise<void>;
 }

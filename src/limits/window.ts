@@ -67,6 +67,20 @@ export class SlottedWindow {
     this.used += units;
   }
 
+  /** Takes units away, the oldest first: what stays counts longer than it must, never shorter. Returns how many there were. */
+  giveBack(units: number): number {
+    const slots = this.#slots;
+    let left = units;
+    while (slots.length > 0 && left > 0) {
+      const gone = Math.min(left, slots[1] ?? 0);
+      left -= gone;
+      slots[1] = (slots[1] ?? 0) - gone;
+      if (slots[1] === 0) slots.splice(0, 2);
+    }
+    this.used -= units - left;
+    return units - left;
+  }
+
   /** Milliseconds until the oldest use leaves the window; 0 when there is none. */
   resetMs(now: number): number {
     return this.#slots.length === 0 ? 0 : this.#leaves(0) - now;

@@ -9,7 +9,7 @@ import { type AddressMatcher, compileCidrs } from '../http/client-address.ts';
 import { shadowStore } from '../limits/shadow.ts';
 import { shadowSlots } from '../limits/shadow-slots.ts';
 import type { Slots } from '../limits/slots.ts';
-import type { LimitStore } from '../limits/store.ts';
+import type { ManagedLimitStore } from '../limits/store.ts';
 import {
   ConfigError,
   type Env,
@@ -33,7 +33,7 @@ export interface BuildDeps {
   readonly policies: ReadonlyMap<string, Policy>;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly upstreams: Shared<Upstream>;
-  readonly limits: LimitStore;
+  readonly limits: ManagedLimitStore;
   readonly slots: Slots;
   /** The keys of token issuers, which stay known over reloads. */
   readonly issuers: Shared<IssuerKeys>;
@@ -171,6 +171,7 @@ async function setUp(
     upstreams: upstreams.filter(({ name }) => seen === undefined || [seen].flat().includes(name)),
     limits,
     slots: config.mode === 'shadow' ? shadowSlots(deps.slots) : deps.slots,
+    limiter: (options) => deps.limits.limiter(config.mode === 'shadow' ? `shadow/${config.id}` : config.id, options),
     podName: deps.podName,
     problem,
     secret: (ref) => holdings.secret(ref),

@@ -73,6 +73,12 @@ export async function createRedis(settings: RedisSettings, events: RedisEvents):
           enableOfflineQueue: false,
           clusterRetryStrategy: backoff,
           slotsRefreshTimeout: 1000,
+          // A shard that was failed over without a word of ours being answered by MOVED is found by asking again.
+          slotsRefreshInterval: 5000,
+          maxRedirections: 3,
+          // Whoever waits falls back to memory; nothing is sent again later, when it has been counted there.
+          retryDelayOnFailover: 0,
+          retryDelayOnClusterDown: 0,
           // A certificate names hosts, where a Cluster announces addresses.
           dnsLookup: (name, callback) => callback(null, name),
         },
@@ -101,6 +107,9 @@ export async function createRedis(settings: RedisSettings, events: RedisEvents):
   };
   client.on('error', (error: unknown) => {
     reason = sanitiseRedisError(error, password);
+    if (settings.sentinelPassword) reason = reason.replaceAll(settings.sentinelPassword, '***');
+    // Where no Sentinel names a primary there is no connection that could close.
+    if (kind === 'sentinel' && state === 'connecting') change('down');
     // A reply that nobody waits for: from here on every reply would go to the wrong command.
     if (!resyncing && reason.startsWith('Command queue state error')) {
       resyncing = true;

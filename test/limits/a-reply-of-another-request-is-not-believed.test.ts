@@ -6,7 +6,9 @@ import { claimOf, freshWindow } from './stores.ts';
 const claims = [claimOf(freshWindow(5)), claimOf(freshWindow(7))];
 
 it('the reply of the script is read', () => {
-  assert.deepEqual(readReply([8, 1, 4, 50, 0, 0, 0, 60, -1], 8, claims), [
+  const { verdicts, at } = readReply([8, 1, 4, 50, 0, 0, 0, 60, -1, 1234], 8, claims);
+  assert.equal(at, 1234);
+  assert.deepEqual(verdicts, [
     { allowed: true, granted: false, limit: 5, remaining: 4, resetMs: 50, retryAfterMs: 0 },
     { allowed: false, granted: false, limit: 7, remaining: 0, resetMs: 60, retryAfterMs: Number.POSITIVE_INFINITY },
   ]);
@@ -14,12 +16,13 @@ it('the reply of the script is read', () => {
 
 it('a reply to another request, of another shape or with other things in it is not believed', () => {
   const replies: unknown[] = [
-    [7, 1, 4, 50, 0, 1, 4, 50, 0],
-    [8, 1, 4, 50, 0],
-    [8, 1, 4, 50, 0, 1, 4, 50, 0, 1],
-    [8, 1, 4, 50, 0, 1, 4, 50, '0'],
-    [8, 1, 4, 50, 0, 1, 4, 50, Number.NaN],
-    [8, 1, 4, 50, 0, 1, 4, 50, null],
+    [7, 1, 4, 50, 0, 1, 4, 50, 0, 1234],
+    [8, 1, 4, 50, 0, 1234],
+    [8, 1, 4, 50, 0, 1, 4, 50, 0, 1, 1234],
+    [8, 1, 4, 50, 0, 1, 4, 50, '0', 1234],
+    [8, 1, 4, 50, 0, 1, 4, 50, Number.NaN, 1234],
+    [8, 1, 4, 50, 0, 1, 4, 50, null, 1234],
+    [8, 1, 4, 50, 0, 1, 4, 50, 0],
     [],
     null,
     'OK',

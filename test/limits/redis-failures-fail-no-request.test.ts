@@ -6,58 +6,7 @@ import { createLimitStore } from '../../src/limits/create.ts';
 import type { ManagedLimitStore } from '../../src/limits/store.ts';
 import { startRedis } from '../support/redis.ts';
 import { claimOf, freshWindow } from './stores.ts';
-
-/** One take's patience; a loaded machine is granted as much again. */
-const MOST_MS = 100 + 150;
-
-/** Log lines, and waiting for one of them. */
-class Log {
-  readonly lines: string[] = [];
-  #wake = Promise.withResolvers<void>();
-  info = (_: object, message: string) => this.#add(`info ${message}`);
-  warn = (fields: object, message: string) => this.#add(`warn ${message}: ${'reason' in fields ? fields.reason : ''}`);
-  #add(line: string): void {
-    this.lines.push(line);
-    this.#wake.resolve();
-    this.#wake = Promise.withResolvers();
-  }
-  async count(n: number): Promise<void> {
-    while (this.lines.length < n) await this.#wake.promise;
-  }
-}
-
-/** Takes 200 a second until it is stopped; every one must be answered. */
-function load(t: TestContext, store: ManagedLimitStore) {
-  const claim = claimOf(freshWindow(1_000_000, 60_000));
-  const all: Promise<void>[] = [];
-  let slowest = 0;
-  let failed = 0;
-  let waitedWhileDegraded = 0;
-  const timer = setInterval(() => {
-    const degraded = store.state() === 'degraded';
-    const started = performance.now();
-    const taken = store.take([claim]);
-    if (degraded && taken instanceof Promise) waitedWhileDegraded++;
-    const done = Promise.resolve(taken).then(
-      (verdicts) => {
-        if (verdicts[0]?.granted !== true) failed++;
-        slowest = Math.max(slowest, performance.now() - started);
-      },
-      () => {
-        failed++;
-      },
-    );
-    all.push(done);
-  }, 5);
-  t.after(() => clearInterval(timer));
-  return async () => {
-    clearInterval(timer);
-    await Promise.all(all);
-    assert.ok(all.length > 3, 'there was a load');
-    assert.deepEqual({ failed, waitedWhileDegraded }, { failed: 0, waitedWhileDegraded: 0 });
-    assert.ok(slowest < MOST_MS, `the slowest take waited ${slowest} ms`);
-  };
-}
+import { Log, load } from './take-load.ts';
 
 async function open(t: TestContext, url: string, log: Log): Promise<ManagedLimitStore> {
   const store = await createLimitStore({ redis: { url }, log });

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { policies } from '../../policies/index.ts';
+import { ConfigProblems, checkConfig } from '../../src/app.ts';
+import { formatProblems } from '../../src/config/problems.ts';
 import { createLimitStore } from '../../src/limits/create.ts';
 import { sanitiseRedisError } from '../../src/resources/redis.ts';
 import { parseRedisUrl } from '../../src/resources/redis-url.ts';
+import { proxyYaml } from '../support/proxy-yaml.ts';
 
 describe('a Redis URL', () => {
   const valid: [url: string, expected: object][] = [
@@ -84,4 +88,44 @@ it('an error of Redis becomes one bounded line without the password', () => {
   assert.equal(sanitiseRedisError(new Error('a secret\r\nb\u0000'), 'secret'), 'a *** b ');
   assert.equal(sanitiseRedisError(new Error('x'.repeat(1e6))).length, 200);
   assert.equal(sanitiseRedisError(Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' })), 'ECONNREFUSED');
+});
+
+describe('sluice check', () => {
+  const check = (redis: object) => {
+    const yaml = proxyYaml({ upstream: 'http://127.0.0.1:1', extra: { redis } });
+    return checkConfig({ yaml, policies, env: {} });
+  };
+  it('accepts every form of a URL', async () => {
+    for (const url of [
+      '',
+      'redis://a/1',
+      'rediss://:p@a',
+      'redis+sentinel://:p@a:1,b/game/2',
+      'rediss+cluster://a,b:80',
+    ]) {
+      assert.equal((await check({ url })).config.redis.url, url);
+    }
+  });
+  const wrong: [redis: object, pointer: string, says: RegExp][] = [
+    [{ url: 'redis://:canary@host/name' }, '/redis/url', /number of a database/],
+    [{ url: 'redis://:canary@a,b' }, '/redis/url', /host or port/],
+    [{ url: 'redis+sentinel://:canary@a,b' }, '/redis/url', /name of the primary/],
+    [{ url: 'redis+cluster://:canary@a/3' }, '/redis/url', /Cluster has none/],
+    [{ url: 'redis://a?password=canary' }, '/redis/url', /not a Redis URL/],
+    [{ url: 'redis+cluster://:canary@a,b:99999' }, '/redis/url', /host or port/],
+    [{ url: 'redis://:canary@a', tls: { ca: { file: '/dev/null' } } }, '/redis/tls', /rediss/],
+    [{ url: 'rediss://:canary@a', tls: { ca: { file: '/nowhere/ca.pem' } } }, '/redis/tls', /ENOENT/],
+  ];
+  for (const [redis, pointer, says] of wrong) {
+    it(`refuses ${JSON.stringify(redis)} with its place and without its password`, async () => {
+      await assert.rejects(check(redis), (error) => {
+        assert.ok(error instanceof ConfigProblems);
+        const text = formatProblems(error.problems);
+        assert.match(text, says);
+        assert.match(text, new RegExp(`:\\d+:\\d+ +${pointer.slice(1).replace('/', '\\.')}`));
+        assert.doesNotMatch(text + error.message, /canary/);
+        return true;
+      });
+    });
+  }
 });

@@ -1,12 +1,13 @@
 /** The two stores under one clock, for the tests that both must pass. */
 import { randomUUID } from 'node:crypto';
-import type { TestContext } from 'node:test';
+import { after, type TestContext } from 'node:test';
 import type { Redis } from 'ioredis';
 import { MemoryStore } from '../../src/limits/memory-store.ts';
 import { RedisStore } from '../../src/limits/redis-store.ts';
 import type { Claim, LimitStore, ManagedLimitStore, Window } from '../../src/limits/store.ts';
 import { createRedis } from '../../src/resources/redis.ts';
 import { testRedisUrl } from '../support/redis.ts';
+import { startCluster } from '../support/redis-cluster.ts';
 
 /** A clock that a test moves. */
 export interface TestClock {
@@ -14,7 +15,10 @@ export interface TestClock {
 }
 
 /** Opens a store that counts by the clock. */
-export type OpenStore = (t: Pick<TestContext, 'after'>, clock: TestClock) => Promise<ManagedLimitStore>;
+export type OpenStore = (
+  t: Pick<TestContext, 'after'>,
+  clock: TestClock,
+) => Promise<Omit<ManagedLimitStore, 'limiter'>>;
 
 /** A store that counts in Redis, connected; `clock` undefined: by Redis' own time. */
 export async function openRedisStore(
@@ -55,10 +59,25 @@ export async function openRedisStore(
   return { store, changes, client: redis.client as Redis };
 }
 
-/** Both stores, by name. */
+/** What ends with the file: registered here, as a hook registered within a test would end with that test. */
+const endings: (() => unknown)[] = [];
+after(async () => {
+  for (const end of endings.reverse()) await end();
+});
+
+let cluster: Promise<string> | undefined;
+
+/** URL of one Cluster for all tests of a file. */
+function sharedCluster(): Promise<string> {
+  cluster ??= startCluster({ after: (end) => endings.push(end) }).then(({ url }) => url);
+  return cluster;
+}
+
+/** Both stores, by name; Redis as one server and as a Cluster. */
 export const stores: Readonly<Record<string, OpenStore>> = {
   memory: async (_, clock) => new MemoryStore({ clock: () => clock.now }),
   redis: async (t, clock) => (await openRedisStore(t, clock)).store,
+  'redis cluster': async (t, clock) => (await openRedisStore(t, clock, await sharedCluster())).store,
 };
 
 /** A window with an id that no other test uses. */

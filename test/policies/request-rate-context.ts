@@ -69,6 +69,7 @@ export async function setUp(config: object = {}, id = 'per-player') {
     upstreams: [],
     limits: store,
     slots: new MemorySlots(),
+    limiter: (options) => store.limiter(id, options),
     problem,
     secret: () => ({ where: '', value: () => undefined }),
     callers: () => Promise.reject(new Error('nobody asks for callers here')),
