@@ -68,7 +68,10 @@ export class Patience<P extends Patient> {
       // Node's timers may fire up to a millisecond early.
       if (oldest.deadline <= at + 1) late.push(oldest);
       else if (late.length > 0) break;
-      else return this.#arm(Math.max(1, Math.ceil(oldest.deadline - performance.now())));
+      else {
+        this.#arm(Math.max(1, Math.ceil(oldest.deadline - performance.now())));
+        return;
+      }
     }
     if (late.length > 0) this.#late(late);
   }

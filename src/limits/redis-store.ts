@@ -219,7 +219,9 @@ export class RedisStore implements Omit<ManagedLimitStore, 'limiter'> {
     } catch (error) {
       this.#reconnectAfter(error);
       // The way to Redis may be what is broken: another connection may find another one.
-      if (error instanceof Late && ++this.#unanswered % 2 === 0) this.#client.disconnect(true);
+      // (The nodes of a Cluster have connections of their own, which end when nothing comes.)
+      const late = error instanceof Late && this.#client.isCluster !== true;
+      if (late && ++this.#unanswered % 2 === 0) this.#client.disconnect(true);
       throw new Error(sanitiseRedisError(error), { cause: error });
     }
   }

@@ -70,7 +70,8 @@ export async function createRedis(settings: RedisSettings, events: RedisEvents):
         hosts.map((host) => ({ ...host })),
         {
           redisOptions,
-          enableOfflineQueue: false,
+          // A node is connected to when it is needed, and what comes in the meantime must wait for it, not fail.
+          enableOfflineQueue: true,
           clusterRetryStrategy: backoff,
           slotsRefreshTimeout: 1000,
           // A shard that was failed over without a word of ours being answered by MOVED is found by asking again.
