@@ -4,6 +4,7 @@ import {
   ClientKey,
   ConfigError,
   definePolicy,
+  holds,
   type Identified,
   JwtIssuer,
   type Problem,
@@ -102,7 +103,7 @@ export const clientAuth = definePolicy({
           if (found.kind === 'caller' || found.ours) ctx.consumeCredential(credential);
           if (found.kind === 'refused') return refuse(found.detail, 'invalid_token');
           // Addresses are written down everywhere, and this one would go upstream.
-          if (ctx.out.query.includes(credential) || ctx.out.path.includes(credential)) return inAddress;
+          if (holds(ctx.out.path + ctx.out.query, credential)) return inAddress;
           letIn(found);
           return undefined;
         };

@@ -4,7 +4,16 @@ import { dialects } from '../src/llm/dialects.ts';
 import { KeyPool, PooledKey, picks } from '../src/llm/keys/key-pool.ts';
 import { KeyState } from '../src/llm/keys/key-state.ts';
 import { KeyWatch } from '../src/llm/keys/key-watch.ts';
-import { ConfigError, definePolicy, type Env, type Problem, type UpstreamInfo } from '../src/policy.ts';
+import {
+  ConfigError,
+  definePolicy,
+  type Env,
+  framesMessage,
+  isHeaderName,
+  isHeaderValue,
+  type Problem,
+  type UpstreamInfo,
+} from '../src/policy.ts';
 
 const schema = Type.Object(
   {
@@ -52,6 +61,7 @@ export const keyInjection = definePolicy({
       throw new ConfigError(`a key belongs to one upstream: add \`when: { upstream: NAME }\` with one of ${names}`);
     }
     refuseTwins(config.keys);
+    if (config.header !== undefined) refuseHeader(config.header);
     const header = config.header ?? dialects[upstream.dialect].keyHeader;
     const pool = new KeyPool(poolOf(env, upstream, header.prefix), config.pick);
     const report = { policy: env.id, upstream, log: env.log };
@@ -72,6 +82,14 @@ export const keyInjection = definePolicy({
     };
   },
 });
+
+/** Known now, not with the first request. */
+function refuseHeader({ name, prefix }: NonNullable<Options['header']>): void {
+  if (!isHeaderName(name)) throw new ConfigError('is no header name', '/header/name');
+  if (framesMessage(name))
+    throw new ConfigError('frames the message or steers the connection and cannot carry a key', '/header/name');
+  if (!isHeaderValue(prefix)) throw new ConfigError('holds characters that HTTP does not allow', '/header/prefix');
+}
 
 /** Two names or two places alike are one key that a pool would take for two. */
 function refuseTwins(keys: Options['keys']): void {

@@ -32,6 +32,8 @@ export { compilePattern } from './auth/pattern.ts';
 export { ClientKey, JwtIssuer } from './auth/schema.ts';
 export type { Failure, Problem, ProblemCode, ProblemOptions } from './errors.ts';
 export { compileCidrs } from './http/client-address.ts';
+export { framesMessage, isHeaderName, isHeaderValue } from './http/header-fault.ts';
+export { holds } from './http/holds.ts';
 export type { RateLimitFields } from './limits/headers.ts';
 export type { Limiter, LimiterOptions, LimiterResult } from './limits/limiter.ts';
 export type { Answer, Bulkhead, NoSlot, Slot, Slots, Waiting } from './limits/slots.ts';
