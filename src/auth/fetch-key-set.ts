@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { Client } from 'undici';
 import type { Secret } from '../policy.ts';
-import { createConnector } from '../upstream/connector.ts';
+import { guardedConnector } from '../upstream/connector.ts';
 
 /** Where keys are fetched. */
 export interface KeySetLocation {
@@ -32,7 +32,7 @@ export async function fetchKeySet(location: KeySetLocation, signal: AbortSignal)
   }
   const tls = location.ca === undefined ? {} : { ca: await readFile(location.ca) };
   const { allowPrivate, egressProxy } = location;
-  const connect = createConnector({
+  const connect = guardedConnector({
     connectMs: timeoutMs,
     allowPrivate,
     tls,
