@@ -66,7 +66,8 @@ export const keyInjection = definePolicy({
     const pool = new KeyPool(poolOf(env, upstream, header.prefix), config.pick);
     const report = { policy: env.id, upstream, log: env.log };
     const watch = new KeyWatch(pool, report, config.pick === 'least_limited', now);
-    const none = () => whyNone(pool, upstream, problem);
+    const places = config.keys.map(placeInWords);
+    const none = () => whyNone(pool, upstream, places, problem);
     return {
       attempt(ctx, attempt) {
         // `when` is judged for each attempt, but a key must not reach another upstream even when it were not.
@@ -120,7 +121,17 @@ function poolOf({ config, secret, keep }: Env<Options>, upstream: UpstreamInfo, 
   });
 }
 
-function whyNone(pool: KeyPool, { name }: UpstreamInfo, problem: Env<Options>['problem']): Problem {
+/** Not the file's path: clients read it. */
+function placeInWords(key: Options['keys'][number], index: number): string {
+  return 'env' in key ? `environment variable ${key.env}` : `the file of keys[${index}]`;
+}
+
+function whyNone(
+  pool: KeyPool,
+  { name }: UpstreamInfo,
+  places: readonly string[],
+  problem: Env<Options>['problem'],
+): Problem {
   const why = pool.whyNone(now());
   if (why.kind === 'resting') {
     const detail = `Every key for upstream "${name}" waits for the provider's limit.`;
@@ -130,9 +141,10 @@ function whyNone(pool: KeyPool, { name }: UpstreamInfo, problem: Env<Options>['p
     const detail = `The provider refuses every key for upstream "${name}"; the log of Sluice says which.`;
     return problem('keys_exhausted', { detail, retryAfterMs: why.waitMs });
   }
-  const wanted = pool.keys.map(({ secret }) => secret.where).join(' or ');
-  const detail = pool.keys.some(({ state }) => state.illegal)
-    ? `The key for upstream "${name}" (${wanted}) is not a valid header value.`
-    : `No key for upstream "${name}": set ${wanted}.`;
+  const illegal = places.filter((_, i) => pool.keys[i]?.state.illegal);
+  const detail =
+    illegal.length > 0
+      ? `The key for upstream "${name}" (${illegal.join(', ')}) is not a valid header value.`
+      : `No key for upstream "${name}": set ${places.join(' or ')}.`;
   return problem('key_missing', { detail });
 }

@@ -2,6 +2,7 @@
  * The request target (RFC 9112 §3.2). Dot segments are resolved once (RFC 3986 §5.2.4, percent-encoded dots too, since
  * upstreams decode them); every other byte goes on as it came, and policies match on exactly what is sent.
  */
+import { holds } from './holds.ts';
 
 /** A request target split in two. */
 export interface Target {
@@ -56,6 +57,16 @@ function removeDotSegments(path: string): string | undefined {
     }
   }
   return `/${kept.join('/')}`;
+}
+
+/** The query without the pairs that hold a text, percent-encoded or not. */
+export function withoutHolding(query: string, text: string): string {
+  if (!holds(query, text)) return query;
+  const kept = query
+    .slice(1)
+    .split('&')
+    .filter((pair) => !holds(pair, text));
+  return kept.length === 0 ? '' : `?${kept.join('&')}`;
 }
 
 /** Names of query parameters that carry a key: `key` of Gemini, and what else clients and gateways call it. */

@@ -133,6 +133,11 @@ test('what was recognised never goes upstream, where credentials pass and in sha
       assert.equal(inAddress.status, 401);
       continue;
     }
+    const inQuery = await fetch(`${proxy.url}/openai/v1/models?a=1&k=${key}&b=${encodeURIComponent(key)}&c=%41`, {
+      headers: { 'x-api-key': key },
+    });
+    assert.equal(inQuery.status, 200);
+    assert.equal(provider.requests.at(-1)?.url, '/v1/models?a=1&c=%41', 'no part of the query that holds it');
     assert.equal((await send(proxy.url, [`x-api-key: ${old}`])).status, 200);
     assert.deepEqual(provider.requests.at(-1)?.headerLines('x-api-key'), [], 'a key of ours that has expired');
     assert.equal((await send(proxy.url, ['x-api-key: a-provider-key'])).status, 200);
