@@ -43,8 +43,6 @@ export function urlFault(text: string, rule: UrlRule): string | undefined {
   if (rule.credentials !== true && (url.username !== '' || url.password !== '')) {
     return 'it holds a user name or password, which belong elsewhere';
   }
-  // They are sent decoded, so what cannot be decoded can never be right.
-  if (!isEncoded(url.username + url.password)) return 'its user name or password has a % that begins no %XX';
   if (text.includes('#')) return 'it has a fragment (#…)';
   if (rule.rest !== 'query' && text.includes('?')) return 'it has a query (?…)';
   if (rule.rest === undefined && url.pathname !== '/' && url.pathname !== '') return 'it has a path';
@@ -56,15 +54,6 @@ function split(text: string): (URL | null)[] {
   const [, before = '', hosts = '', rest = ''] =
     /^([a-z][a-z0-9+.-]*:\/\/(?:[^/?#]*@)?)([^/?#]*)(.*)$/i.exec(text) ?? [];
   return hosts.split(',').map((host) => URL.parse(before + host + rest));
-}
-
-function isEncoded(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** One spelling of an upstream's URL: as WHATWG URLs spell it, without a slash at the end. */

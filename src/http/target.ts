@@ -3,6 +3,7 @@
  * upstreams decode them); every other byte goes on as it came, and policies match on exactly what is sent.
  */
 import { holds } from './holds.ts';
+import { percentDecoded } from './percent-decoded.ts';
 
 /** A request target split in two. */
 export interface Target {
@@ -81,15 +82,7 @@ export function stripQueryKey(query: string): string {
     .split('&')
     .filter((pair) => {
       const name = pair.split('=', 1)[0] ?? '';
-      return !keyNames.has(decodeName(name));
+      return !keyNames.has(percentDecoded(name.replaceAll('+', ' ')).toLowerCase());
     });
   return kept.length === 0 ? '' : `?${kept.join('&')}`;
-}
-
-function decodeName(name: string): string {
-  try {
-    return decodeURIComponent(name.replaceAll('+', ' ')).toLowerCase();
-  } catch {
-    return name;
-  }
 }
