@@ -4,6 +4,7 @@ import {
   ClientKey,
   ConfigError,
   definePolicy,
+  holds,
   type Identified,
   JwtIssuer,
   type Problem,
@@ -99,10 +100,11 @@ export const clientAuth = definePolicy({
         if (credential === undefined) return malformed;
         const take = (found: Identified) => {
           if (found.kind === 'unavailable') return unavailable;
+          // Addresses are written down everywhere, and this one would go upstream.
+          const isInAddress = holds(ctx.out.path + ctx.out.query, credential);
           if (found.kind === 'caller' || found.ours) ctx.consumeCredential(credential);
           if (found.kind === 'refused') return refuse(found.detail, 'invalid_token');
-          // Addresses are written down everywhere, and this one would go upstream.
-          if (ctx.out.query.includes(credential) || ctx.out.path.includes(credential)) return inAddress;
+          if (isInAddress) return inAddress;
           letIn(found);
           return undefined;
         };

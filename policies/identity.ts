@@ -35,7 +35,7 @@ const schema = Type.Object(
       default: 'combine',
       description: 'Where the caller is known already: CALLER/PLAYER, the player alone, or the caller alone.',
     }),
-    forward: Type.Boolean({ default: false, description: 'Let the header go upstream.' }),
+    forward: Type.Boolean({ default: false, description: 'Let the header go upstream where it has been believed.' }),
     hash_in_logs: Type.Boolean({
       default: false,
       description: 'Logs and spans show a keyed hash of the player instead.',
@@ -85,10 +85,15 @@ export const identity = definePolicy({
     return {
       request(ctx) {
         if (!ctx.in.headers.has(header)) return absent;
-        if (!forward) ctx.out.headers.delete(header);
-        if (!believed(ctx.peer.ip)) return absent;
+        const believes = believed(ctx.peer.ip);
+        // An upstream that is told players must not be told one that nobody here believes.
+        if (!forward || !believes) ctx.out.headers.delete(header);
+        if (!believes) return absent;
         const [player = '', ...others] = ctx.in.headers.getAll(header);
-        if (others.length > 0 || player === '' || player.length > longest || !matches(player)) return wrong;
+        if (others.length > 0 || player === '' || player.length > longest || !matches(player)) {
+          ctx.out.headers.delete(header);
+          return wrong;
+        }
         const caller = ctx.identity;
         if (caller !== undefined && known === 'keep') return undefined;
         const shown = config.hash_in_logs ? hashed(player) : escapeSlash(player);

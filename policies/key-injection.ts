@@ -4,7 +4,16 @@ import { dialects } from '../src/llm/dialects.ts';
 import { KeyPool, PooledKey, picks } from '../src/llm/keys/key-pool.ts';
 import { KeyState } from '../src/llm/keys/key-state.ts';
 import { KeyWatch } from '../src/llm/keys/key-watch.ts';
-import { ConfigError, definePolicy, type Env, type Problem, type UpstreamInfo } from '../src/policy.ts';
+import {
+  ConfigError,
+  definePolicy,
+  type Env,
+  framesMessage,
+  isHeaderName,
+  isHeaderValue,
+  type Problem,
+  type UpstreamInfo,
+} from '../src/policy.ts';
 
 const schema = Type.Object(
   {
@@ -52,11 +61,13 @@ export const keyInjection = definePolicy({
       throw new ConfigError(`a key belongs to one upstream: add \`when: { upstream: NAME }\` with one of ${names}`);
     }
     refuseTwins(config.keys);
+    if (config.header !== undefined) refuseHeader(config.header);
     const header = config.header ?? dialects[upstream.dialect].keyHeader;
     const pool = new KeyPool(poolOf(env, upstream, header.prefix), config.pick);
     const report = { policy: env.id, upstream, log: env.log };
     const watch = new KeyWatch(pool, report, config.pick === 'least_limited', now);
-    const none = () => whyNone(pool, upstream, problem);
+    const places = config.keys.map(placeInWords);
+    const none = () => whyNone(pool, upstream, places, problem);
     return {
       attempt(ctx, attempt) {
         // `when` is judged for each attempt, but a key must not reach another upstream even when it were not.
@@ -72,6 +83,14 @@ export const keyInjection = definePolicy({
     };
   },
 });
+
+/** Known now, not with the first request. */
+function refuseHeader({ name, prefix }: NonNullable<Options['header']>): void {
+  if (!isHeaderName(name)) throw new ConfigError('is no header name', '/header/name');
+  if (framesMessage(name))
+    throw new ConfigError('frames the message or steers the connection and cannot carry a key', '/header/name');
+  if (!isHeaderValue(prefix)) throw new ConfigError('holds characters that HTTP does not allow', '/header/prefix');
+}
 
 /** Two names or two places alike are one key that a pool would take for two. */
 function refuseTwins(keys: Options['keys']): void {
@@ -102,7 +121,17 @@ function poolOf({ config, secret, keep }: Env<Options>, upstream: UpstreamInfo, 
   });
 }
 
-function whyNone(pool: KeyPool, { name }: UpstreamInfo, problem: Env<Options>['problem']): Problem {
+/** Not the file's path: clients read it. */
+function placeInWords(key: Options['keys'][number], index: number): string {
+  return 'env' in key ? `environment variable ${key.env}` : `the file of keys[${index}]`;
+}
+
+function whyNone(
+  pool: KeyPool,
+  { name }: UpstreamInfo,
+  places: readonly string[],
+  problem: Env<Options>['problem'],
+): Problem {
   const why = pool.whyNone(now());
   if (why.kind === 'resting') {
     const detail = `Every key for upstream "${name}" waits for the provider's limit.`;
@@ -112,9 +141,10 @@ function whyNone(pool: KeyPool, { name }: UpstreamInfo, problem: Env<Options>['p
     const detail = `The provider refuses every key for upstream "${name}"; the log of Sluice says which.`;
     return problem('keys_exhausted', { detail, retryAfterMs: why.waitMs });
   }
-  const wanted = pool.keys.map(({ secret }) => secret.where).join(' or ');
-  const detail = pool.keys.some(({ state }) => state.illegal)
-    ? `The key for upstream "${name}" (${wanted}) is not a valid header value.`
-    : `No key for upstream "${name}": set ${wanted}.`;
+  const illegal = places.filter((_, i) => pool.keys[i]?.state.illegal);
+  const detail =
+    illegal.length > 0
+      ? `The key for upstream "${name}" (${illegal.join(', ')}) is not a valid header value.`
+      : `No key for upstream "${name}": set ${places.join(' or ')}.`;
   return problem('key_missing', { detail });
 }

@@ -32,6 +32,8 @@ export { compilePattern } from './auth/pattern.ts';
 export { ClientKey, JwtIssuer } from './auth/schema.ts';
 export type { Failure, Problem, ProblemCode, ProblemOptions } from './errors.ts';
 export { compileCidrs } from './http/client-address.ts';
+export { framesMessage, isHeaderName, isHeaderValue } from './http/header-fault.ts';
+export { holds } from './http/holds.ts';
 export type { RateLimitFields } from './limits/headers.ts';
 export type { Limiter, LimiterOptions, LimiterResult } from './limits/limiter.ts';
 export type { Answer, Bulkhead, NoSlot, Slot, Slots, Waiting } from './limits/slots.ts';
@@ -270,8 +272,9 @@ export interface RequestContext {
   /** A policy that made the request wait in a queue says for how long: it counts as waiting, not as work of Sluice. */
   waited(milliseconds: number): void;
   /**
-   * Says that this text of the request was a credential for Sluice itself. No header that holds it goes upstream, whatever
-   * its name and the route's `credentials`, and in shadow mode neither: that a secret leaves in one direction holds there too.
+   * Says that this text of the request was a credential for Sluice itself. No header and no part of the query that holds it
+   * goes upstream, whatever its name and the route's `credentials`, and in shadow mode neither: that a secret leaves in one
+   * direction holds there too.
    */
   consumeCredential(credential: string): void;
   /** Stops a running exchange: a refusal before the head was sent, an honest cut (law 2) after it. */

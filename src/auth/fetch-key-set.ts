@@ -2,10 +2,10 @@
  * Fetches the keys of an issuer. The issuer may be dead, slow or hostile: time and size are bounded, its certificate is
  * verified, its address is judged by the guard of upstreams, and a redirect is not followed.
  */
-import { readFile } from 'node:fs/promises';
 import { Client } from 'undici';
 import type { Secret } from '../policy.ts';
-import { createConnector } from '../upstream/connector.ts';
+import { readSmallFile } from '../resources/watched-file.ts';
+import { guardedConnector } from '../upstream/connector.ts';
 
 /** Where keys are fetched. */
 export interface KeySetLocation {
@@ -30,9 +30,9 @@ export async function fetchKeySet(location: KeySetLocation, signal: AbortSignal)
     if (token === undefined || !/^[\x21-\x7e]+$/.test(token)) throw new Error('the token for it cannot be read');
     headers.authorization = `Bearer ${token}`;
   }
-  const tls = location.ca === undefined ? {} : { ca: await readFile(location.ca) };
+  const tls = location.ca === undefined ? {} : { ca: Buffer.from(readSmallFile(location.ca)) };
   const { allowPrivate, egressProxy } = location;
-  const connect = createConnector({
+  const connect = guardedConnector({
     connectMs: timeoutMs,
     allowPrivate,
     tls,

@@ -27,6 +27,7 @@ import type { HeldBytes } from './held-bytes.ts';
 import { HookList } from './hook-list.ts';
 import type { ExchangeObserver, Observer, Phase, Truncation } from './observer.ts';
 import { Reading } from './reading.ts';
+import { withoutHolding } from './target.ts';
 
 /** What exchanges share; one per app. */
 export interface Core {
@@ -55,7 +56,7 @@ export interface Arrival {
   /** Whether the client's trace is continued. */
   readonly trustsTrace: boolean;
   readonly inbound: InboundRequest & { readonly headers: HeaderLines };
-  readonly out: OutboundRequest & { readonly headers: HeaderList };
+  readonly out: { -readonly [Part in keyof OutboundRequest]: OutboundRequest[Part] } & { readonly headers: HeaderList };
 }
 
 const noTags: ReadonlySet<string> = new Set();
@@ -170,6 +171,7 @@ export abstract class Context implements Subject {
 
   consumeCredential(credential: string): void {
     this.out.headers.deleteHolding(credential);
+    this.out.query = withoutHolding(this.out.query, credential);
   }
 
   get maxPeekBytes(): number {

@@ -1,8 +1,7 @@
 /** Header fields as a flat list of name, value, name, value … in the order sent: what Node gives and undici takes. */
 import type { HeaderEditor, HeaderReader } from '../policy.ts';
-
-const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const illegalValue = /[^\t\x20-\x7e\x80-\xff]/;
+import { isHeaderName, isHeaderValue } from './header-fault.ts';
+import { holds } from './holds.ts';
 
 /** Read-only view of a flat list. It has no editing methods at all, so that `ctx.in` cannot be changed even by a cast. */
 export class HeaderLines implements HeaderReader {
@@ -68,9 +67,9 @@ export class HeaderList extends HeaderLines implements HeaderEditor {
     for (let i = this.keys.indexOf(key); i >= 0; i = this.keys.indexOf(key, i)) this.#remove(i);
   }
 
-  /** Removes every line whose value holds the text. */
+  /** Removes every line whose value holds the text, percent-encoded too. */
   deleteHolding(text: string): void {
-    for (let i = this.keys.length - 1; i >= 0; i--) if (this.flat[2 * i + 1]?.includes(text) === true) this.#remove(i);
+    for (let i = this.keys.length - 1; i >= 0; i--) if (holds(this.flat[2 * i + 1] ?? '', text)) this.#remove(i);
   }
 
   /** Adds a line whose legality is known. */
@@ -100,8 +99,8 @@ function lowerNames(flat: readonly string[]): string[] {
 }
 
 function check(name: string, value: string): void {
-  if (!token.test(name)) throw new TypeError(`"${name.slice(0, 64)}" is not a legal header name`);
-  if (typeof value !== 'string' || illegalValue.test(value)) {
+  if (!isHeaderName(name)) throw new TypeError(`"${name.slice(0, 64)}" is not a legal header name`);
+  if (typeof value !== 'string' || !isHeaderValue(value)) {
     throw new TypeError(`the value for the header ${name} holds characters that HTTP does not allow`);
   }
 }

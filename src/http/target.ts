@@ -2,6 +2,8 @@
  * The request target (RFC 9112 §3.2). Dot segments are resolved once (RFC 3986 §5.2.4, percent-encoded dots too, since
  * upstreams decode them); every other byte goes on as it came, and policies match on exactly what is sent.
  */
+import { holds } from './holds.ts';
+import { percentDecoded } from './percent-decoded.ts';
 
 /** A request target split in two. */
 export interface Target {
@@ -58,6 +60,16 @@ function removeDotSegments(path: string): string | undefined {
   return `/${kept.join('/')}`;
 }
 
+/** The query without the pairs that hold a text, percent-encoded or not. */
+export function withoutHolding(query: string, text: string): string {
+  if (!holds(query, text)) return query;
+  const kept = query
+    .slice(1)
+    .split('&')
+    .filter((pair) => !holds(pair, text));
+  return kept.length === 0 ? '' : `?${kept.join('&')}`;
+}
+
 /** Names of query parameters that carry a key: `key` of Gemini, and what else clients and gateways call it. */
 const keyNames = new Set(['key', 'api_key', 'api-key', 'apikey', 'access_token']);
 
@@ -70,15 +82,7 @@ export function stripQueryKey(query: string): string {
     .split('&')
     .filter((pair) => {
       const name = pair.split('=', 1)[0] ?? '';
-      return !keyNames.has(decodeName(name));
+      return !keyNames.has(percentDecoded(name.replaceAll('+', ' ')).toLowerCase());
     });
   return kept.length === 0 ? '' : `?${kept.join('&')}`;
-}
-
-function decodeName(name: string): string {
-  try {
-    return decodeURIComponent(name.replaceAll('+', ' ')).toLowerCase();
-  } catch {
-    return name;
-  }
 }

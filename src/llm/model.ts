@@ -1,4 +1,5 @@
 /** Where a request names its model: in the path for Gemini and Azure, else in the JSON body. */
+import { percentDecoded } from '../http/percent-decoded.ts';
 import type { Dialect } from '../policy.ts';
 
 const geminiPath = /\/models\/([^/:?]+)(?::|$)/;
@@ -9,12 +10,7 @@ const jsonType = /^application\/(?:[\w.+-]+\+)?json\b/i;
 export function modelInPath(dialect: Dialect, path: string): string | undefined {
   const pattern = dialect === 'gemini' ? geminiPath : dialect === 'azure-openai' ? azurePath : undefined;
   const found = pattern?.exec(path)?.[1];
-  if (found === undefined) return undefined;
-  try {
-    return decodeURIComponent(found);
-  } catch {
-    return found;
-  }
+  return found === undefined ? undefined : percentDecoded(found);
 }
 
 /** True when a body of this content type may name a model. A client that leaves the type out is read as JSON. */

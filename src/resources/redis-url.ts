@@ -1,4 +1,5 @@
 /** Where Redis is, read from one URL. */
+import { percentDecoded } from '../http/percent-decoded.ts';
 
 /** What a URL of Redis says. */
 export interface RedisAddress {
@@ -54,8 +55,8 @@ export function parseRedisUrl(url: string): RedisAddress {
     hosts,
     name,
     db: Number(number),
-    ...(username === '' ? {} : { username: decode(username) }),
-    ...(password === '' ? {} : { password: decode(password) }),
+    ...(username === '' ? {} : { username: percentDecoded(username) }),
+    ...(password === '' ? {} : { password: percentDecoded(password) }),
     tls: scheme.toLowerCase() === 'rediss',
   };
 }
@@ -73,13 +74,4 @@ function hostOf(text: string, defaultPort: number): { host: string; port: number
   }
   const host = url.hostname.replace(/^\[|\]$/g, '');
   return { host, port: url.port === '' ? defaultPort : Number(url.port) };
-}
-
-/** A percent sign that encodes nothing stands for itself. */
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

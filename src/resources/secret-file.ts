@@ -9,7 +9,7 @@ import { dirname } from 'node:path';
 import type { Secret } from '../policy.ts';
 import { rememberSecret } from '../telemetry/known-secrets.ts';
 import { Shared } from './shared.ts';
-import { WatchedDirectory } from './watched-directory.ts';
+import { looksOf, WatchedDirectory } from './watched-directory.ts';
 
 /** No key is longer; a larger file is a mistake. */
 const largest = 64 * 1024;
@@ -146,9 +146,4 @@ function secretIn(buffer: Buffer, length: number): string | undefined {
   if (length > largest) return undefined;
   const text = buffer.toString('utf8', 0, length).trim();
   return text === '' ? undefined : text;
-}
-
-/** Tells one state of a file from another: a swap brings another inode, writing in place another time. */
-function looksOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
-  return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
 }

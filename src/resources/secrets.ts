@@ -53,7 +53,8 @@ class Variable implements Secret {
   }
 
   value(): string | undefined {
-    const raw = this.#env[this.#name];
+    // Not what every object has under such a name, e.g. `constructor`.
+    const raw = Object.hasOwn(this.#env, this.#name) ? this.#env[this.#name] : undefined;
     if (raw !== this.#raw) {
       this.#raw = raw;
       this.#trimmed = raw?.trim() || undefined;

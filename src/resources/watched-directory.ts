@@ -3,13 +3,18 @@
  * itself dies with the first swap; so the directory is watched. Where no events come (NFS, FUSE, a link that leads out of
  * the directory, no watches left in the kernel) the poll finds the change.
  */
-import { type FSWatcher, watch } from 'node:fs';
+import { type BigIntStats, type FSWatcher, watch } from 'node:fs';
 import type { Closable } from './shared.ts';
 
 /** How often listeners look even though no event came. A look is one `stat`. */
 const pollMs = 1_000;
 /** After an event: a swap is several events, and who writes a file in place needs a moment. */
 const settleMs = 50;
+
+/** Tells one state of a file from another: a swap brings another inode, writing in place another time. */
+export function looksOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
+}
 
 /** See the module. It keeps no process alive. */
 export class WatchedDirectory implements Closable {

@@ -1,16 +1,10 @@
-/**
- * A file whose content is taken up when it changes, as Kubernetes changes it too: a mounted Secret or ConfigMap swaps the
- * link `..data` beside the file, which a watch on the file itself does not see (and does not survive). So its folder is
- * watched, and every so often the file is read anyway: watches fail silently on some file systems.
- */
-import { closeSync, constants, type FSWatcher, fstatSync, openSync, readSync, watch } from 'node:fs';
+/** A file whose text is taken up when it changes. {@link WatchedDirectory} says when to look. */
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { looksOf, WatchedDirectory } from './watched-directory.ts';
 
 /** Larger files are a mistake. */
 const largest = 1024 * 1024;
-/** Events of one swap come in a burst. */
-const settleMs = 30;
-const pollMs = 30_000;
 
 /** What is told of a watched file. */
 export interface FileListener {
@@ -48,58 +42,34 @@ export function readSmallFile(path: string): string {
 export class WatchedFile {
   readonly #path: string;
   readonly #listener: FileListener;
-  readonly #poll: NodeJS.Timeout;
+  readonly #directory: WatchedDirectory;
   #text: string | undefined;
+  /** Undefined when it could not be read. */
+  #looks: string | undefined;
   #failing = false;
-  #watcher: FSWatcher | undefined;
-  #settling: NodeJS.Timeout | undefined;
 
-  /** @param text what has been read of it already */
+  /** @param text what has been read of it already; what has changed since then is seen with the first look */
   constructor(path: string, text: string | undefined, listener: FileListener) {
     this.#path = path;
     this.#text = text;
     this.#listener = listener;
-    this.#watch();
-    this.#poll = setInterval(() => {
-      if (this.#watcher === undefined) this.#watch();
-      this.#look();
-    }, pollMs).unref();
-    // What changed between that reading and the watch.
-    this.#soon();
+    this.#directory = new WatchedDirectory(dirname(path));
+    this.#directory.add(() => this.#look());
   }
 
   close(): void {
-    clearInterval(this.#poll);
-    clearTimeout(this.#settling);
-    this.#watcher?.close();
-  }
-
-  #watch(): void {
-    try {
-      const watcher = watch(dirname(this.#path), { persistent: false }, () => this.#soon());
-      watcher.on('error', () => {
-        watcher.close();
-        this.#watcher = undefined;
-      });
-      this.#watcher = watcher;
-    } catch {
-      // The folder is not there, or the system has no watches left: the poll goes on.
-      this.#watcher = undefined;
-    }
-  }
-
-  #soon(): void {
-    this.#settling ??= setTimeout(() => {
-      this.#settling = undefined;
-      this.#look();
-    }, settleMs).unref();
+    this.#directory.close();
   }
 
   #look(): void {
     let text: string;
     try {
+      const looks = looksOf(statSync(this.#path, { bigint: true }));
+      if (looks === this.#looks) return;
       text = readSmallFile(this.#path);
+      this.#looks = looks;
     } catch (error) {
+      this.#looks = undefined;
       if (!this.#failing) this.#listener.failed(error);
       this.#failing = true;
       return;

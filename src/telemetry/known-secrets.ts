@@ -11,6 +11,8 @@ const MOST = 256;
 
 const known = new Set<string>();
 let last: string | undefined;
+/** Longest first: a key that is the beginning of another one must not leave that one's rest behind. */
+let ordered: readonly string[] | undefined;
 
 /**
  * Remembers a secret, in the forms in which it travels. Cheap for one that is known.
@@ -22,7 +24,7 @@ export function rememberSecret(value: string | undefined): void {
   // As it stands in JSON and in URLs.
   for (const form of new Set([value, JSON.stringify(value).slice(1, -1), encoded(value)])) {
     // The order of a set is that of its additions: whatever is used lately stays.
-    known.delete(form);
+    if (!known.delete(form)) ordered = undefined;
     known.add(form);
   }
   for (const oldest of known) {
@@ -35,7 +37,8 @@ export function rememberSecret(value: string | undefined): void {
 export function withoutKnown(text: string, replacement: string): string {
   if (text.length < SHORTEST) return text;
   let clean = text;
-  for (const secret of known) {
+  ordered ??= [...known].sort((a, b) => b.length - a.length);
+  for (const secret of ordered) {
     if (clean.includes(secret)) clean = clean.replaceAll(secret, () => replacement);
   }
   return clean;

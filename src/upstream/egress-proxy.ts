@@ -1,6 +1,7 @@
 /** Reaches an upstream through an HTTP proxy by CONNECT (RFC 9110 §9.3.6), unless NO_PROXY names it. */
 import { request } from 'node:http';
 import type { Socket } from 'node:net';
+import { percentDecoded } from '../http/percent-decoded.ts';
 import { rememberSecret } from '../telemetry/known-secrets.ts';
 
 /** Opens a tunnel; calls back once, unless what it returns was destroyed before. */
@@ -14,7 +15,7 @@ export function openTunnel(
   const authority = `${host}:${port}`;
   const headers: Record<string, string> = { host: authority };
   if (proxy.username !== '') {
-    const userinfo = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
+    const userinfo = `${percentDecoded(proxy.username)}:${percentDecoded(proxy.password)}`;
     const encoded = Buffer.from(userinfo).toString('base64');
     rememberSecret(userinfo.slice(userinfo.indexOf(':') + 1));
     rememberSecret(encoded);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
@@ -97,6 +98,13 @@ test('its address is judged, its certificate verified, and the token goes to it 
   await assert.rejects(fetchKeySet(at(url), never), { problem: 'upstream_tls' });
   const { path } = await mountedFile(t, 'ca.pem', cert);
   assert.equal(parseJwkSet(await fetchKeySet(at(url, { ca: path }), never)).length, 1);
+  const fifo = `${path}.fifo`;
+  execFileSync('mkfifo', [fifo]);
+  const given = AbortSignal.timeout(1_000);
+  await assert.rejects(
+    Promise.race([fetchKeySet(at(url, { ca: fifo }), given), once(given, 'abort')]),
+    /no regular file/,
+  );
   await writeFile(path, selfSignedCertificate().cert);
   await assert.rejects(fetchKeySet(at(url, { ca: path }), never), { problem: 'upstream_tls' });
 });

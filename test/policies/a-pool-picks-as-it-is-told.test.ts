@@ -92,6 +92,20 @@ test('a shadow entry sets no key, learns nothing and has no series', async (t) =
   assert.deepEqual(await pool.series('sluice_key_state'), ['a.1 -1', 'b.1 1']);
 });
 
+test('a header that can carry no key is a located error, not a fault of every request', async () => {
+  const check = (header: object) => {
+    const entry = { policy: 'key-injection', with: { keys: [{ env: 'A' }], header } };
+    return checkConfig({ yaml: proxyYaml({ upstream: 'http://127.0.0.1:1', policies: [entry] }), policies, env: {} });
+  };
+  for (const name of ['x key', 'x:', 'schl\u00fcssel'])
+    await assert.rejects(check({ name }), /:\d+:\d+ .*header\.name .*no header name/);
+  for (const name of ['Host', 'content-length', 'transfer-encoding', 'connection', 'te', 'upgrade', 'expect'])
+    await assert.rejects(check({ name }), /:\d+:\d+ .*header\.name .*cannot carry a key/);
+  for (const prefix of ['a\nb', '\u043a '])
+    await assert.rejects(check({ name: 'x-key', prefix }), /:\d+:\d+ .*header\.prefix .*does not allow/);
+  await check({ name: 'X-My-Key', prefix: 'Key ' });
+});
+
 test('one key listed twice, and one name given twice, are located errors', async () => {
   const check = (keys: object[]) =>
     checkConfig({

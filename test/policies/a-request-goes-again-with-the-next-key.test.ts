@@ -71,6 +71,37 @@ test('when every key has been taken out requests are answered 503, and the provi
   assert.deepEqual(pool.seen(), ['a', 'b']);
 });
 
+test('one request that is refused with every key does not take the keys from everybody', async (t) => {
+  for (const pick of ['failover', 'round_robin']) {
+    const pool = await startPool(t, ['a', 'b', 'c'], { with: { pick } });
+    const names = ['a', 'b', 'c'];
+    for (let i = 0; i < 3; i++) assert.equal((await pool.ask()).status, 200);
+    // As OpenAI answers an organisation or a scope that is not the key's.
+    for (const name of names) pool.answers.set(name, { status: 401 });
+    const refused = await Promise.all(Array.from({ length: 10 }, async () => (await pool.ask()).status));
+    assert.deepEqual(new Set(refused), new Set([401]));
+    const before = pool.seen().length;
+    assert.equal((await pool.ask()).status, 401);
+    assert.equal(pool.seen().length, before + 1, 'only the key that stays is tried');
+    for (const name of names) pool.answers.delete(name);
+    assert.equal((await pool.ask()).status, 200, pick);
+    const standing = (await pool.series('sluice_key_state')).filter((line) => line.endsWith(' 1'));
+    assert.equal(standing.length, 1, 'the one that was taken last');
+    const told = pool.told().map(({ msg }) => msg);
+    assert.ok(told.filter((msg) => msg !== takenOut).length <= 1, 'what stays is said once');
+  }
+});
+
+test('a 403 that another key answers with an error takes no key out', async (t) => {
+  const pool = await startPool(t, ['a', 'b']);
+  pool.answers.set('a', { status: 403 });
+  for (const status of [400, 404, 500]) {
+    pool.answers.set('b', { status });
+    assert.equal((await pool.ask()).status, status);
+    assert.deepEqual(await pool.series('sluice_key_state'), ['a.1 1', 'b.1 1'], String(status));
+  }
+});
+
 test('a request that every key gets 403 for takes no key out; a key whose 403 another key does not get is taken out', async (t) => {
   const pool = await startPool(t, ['a', 'b']);
   pool.answers.set('a', { status: 403 });

@@ -71,6 +71,15 @@ test('who is believed is the peer, not what X-Forwarded-For says; of others the 
   assert.equal((await believing.send()).code, 'identity_missing');
 });
 
+test('with forward, a header that is not believed or not valid goes upstream no more than without', async (t) => {
+  const stranger = await start(t, { forward: true, from: ['203.0.113.0/24'] });
+  assert.equal((await stranger.send('x-player-id', 'spoofed')).status, 200);
+  assert.deepEqual(stranger.provider.requests[0]?.headerLines('x-player-id'), []);
+  const ignoring = await start(t, { forward: true, invalid: 'ignore' });
+  assert.equal((await ignoring.send('x-player-id', 'a', 'x-player-id', 'b')).status, 200);
+  assert.deepEqual(ignoring.provider.requests[0]?.headerLines('x-player-id'), []);
+});
+
 test("behind client-auth the player is named within the caller, and no player can be taken for another caller's", async (t) => {
   const auth = (name: string) => [{ policy: 'client-auth', with: { keys: [entryOf(key, name)] } }];
   const lines = ['x-api-key', key, 'x-player-id', 'a/b%2'];

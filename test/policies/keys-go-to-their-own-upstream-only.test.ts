@@ -79,6 +79,23 @@ test('a key that is missing, or no header value, is a 503 that shows nothing of 
     assert.doesNotMatch(body, /evil|secret/);
   }
   assert.equal(provider.requests.length, 0);
+  const detailOf = async (env: Record<string, string>, keys: object[]) =>
+    JSON.parse(await (await fetch(`${(await start(env, keys)).url}/openai/v1/models`)).text()).detail;
+  const both = [{ env: 'KEY' }, { file: '/nonexistent/secret-path' }];
+  assert.equal(
+    await detailOf({}, both),
+    'No key for upstream "openai": set environment variable KEY or the file of keys[1].',
+  );
+  assert.equal(
+    await detailOf({ KEY: 'a b' }, both),
+    'The key for upstream "openai" (environment variable KEY) is not a valid header value.',
+  );
+  for (const name of ['constructor', 'toString', '__proto__'])
+    assert.match(
+      await detailOf({}, [{ env: name }]),
+      /set environment variable/,
+      'what every object has is no variable',
+    );
   const second = await start({ B: 'from-b' }, [{ env: 'A' }, { env: 'B' }]);
   await fetch(`${second.url}/openai/v1/models`);
   assert.deepEqual(provider.requests[0]?.headerLines('authorization'), ['Bearer from-b'], 'the first that is set');

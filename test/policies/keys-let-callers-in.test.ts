@@ -133,11 +133,34 @@ test('what was recognised never goes upstream, where credentials pass and in sha
       assert.equal(inAddress.status, 401);
       continue;
     }
+    const inQuery = await fetch(`${proxy.url}/openai/v1/models?a=1&k=${key}&b=${encodeURIComponent(key)}&c=%41`, {
+      headers: { 'x-api-key': key },
+    });
+    assert.equal(inQuery.status, 200);
+    assert.equal(provider.requests.at(-1)?.url, '/v1/models?a=1&c=%41', 'no part of the query that holds it');
     assert.equal((await send(proxy.url, [`x-api-key: ${old}`])).status, 200);
     assert.deepEqual(provider.requests.at(-1)?.headerLines('x-api-key'), [], 'a key of ours that has expired');
     assert.equal((await send(proxy.url, ['x-api-key: a-provider-key'])).status, 200);
     assert.deepEqual(provider.requests.at(-1)?.headerLines('x-api-key'), ['a-provider-key']);
   }
+});
+
+test('a key that is percent-encoded in the address or in another header goes no further either', async (t) => {
+  const provider = await startProvider({ t });
+  const written = `${newKey()}+/==`;
+  const policies = [auth({}, [entryOf(written, 'game-eu')])];
+  const proxy = await startProxy({ upstream: provider.url, routeOptions: { credentials: 'pass' }, policies }, { t });
+  const forms = [written, encodeURIComponent(written), `%${written.charCodeAt(0).toString(16)}${written.slice(1)}`];
+  for (const form of forms) {
+    for (const path of [`/v1/models?k=${form}`, `/v1/${form}/models`]) {
+      const inAddress = await fetch(`${proxy.url}/openai${path}`, { headers: { 'x-api-key': written } });
+      assert.equal(inAddress.status, 401, path);
+      assert.match(await inAddress.text(), /in the address too/);
+    }
+    assert.equal((await send(proxy.url, [`x-api-key: ${written}`, `referer: http://x/?k=${form}`])).status, 200);
+    assert.deepEqual(provider.requests.at(-1)?.headerLines('referer'), [], form);
+  }
+  assert.equal(provider.requests.length, forms.length);
 });
 
 test('a WebSocket handshake takes the same check, and its key stays here', async (t) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { rememberSecret } from '../../src/telemetry/known-secrets.ts';
-import { describeError, redactFields, scrub } from '../../src/telemetry/redact.ts';
+import { describeError, REDACTED, redactFields, scrub } from '../../src/telemetry/redact.ts';
 
 const C = 'cAnArY0123456789cAnArY0123456789';
 
@@ -185,5 +185,15 @@ test('hostile texts cost linear time, whatever they are made of', () => {
     };
     // Quadratic, it would be 10 billion steps and more.
     assert.ok(time(262_144) < 5000, piece);
+  }
+});
+
+test('a secret that is the beginning of another one leaves nothing of it behind, whichever came first', () => {
+  for (const [short, long] of [
+    ['prefix-one', 'prefix-one-and-its-rest'],
+    ['prefix-two', 'prefix-two-and-its-rest'],
+  ] as const) {
+    for (const one of short.endsWith('one') ? [short, long] : [long, short]) rememberSecret(one);
+    assert.equal(scrub(`${long} ${short}`), `${REDACTED} ${REDACTED}`);
   }
 });

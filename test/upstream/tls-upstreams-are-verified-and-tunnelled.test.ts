@@ -11,9 +11,11 @@ import { startProxy } from '../support/start-proxy.ts';
 /** A CONNECT proxy that notes whom it was asked for. */
 async function startEgress(t: TestContext) {
   const asked: string[] = [];
+  const authorizations: (string | undefined)[] = [];
   const server = createServer();
   server.on('connect', (request, socket: Socket) => {
     asked.push(request.url ?? '');
+    authorizations.push(request.headers['proxy-authorization']);
     const through = connect(Number(request.url?.split(':').at(-1)), '127.0.0.1', () => {
       socket.write('HTTP/1.1 200 OK\r\n\r\n');
       through.pipe(socket).pipe(through);
@@ -23,7 +25,7 @@ async function startEgress(t: TestContext) {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => server.close());
-  return { asked, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  return { asked, authorizations, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
 async function codeOf(url: string): Promise<string> {
@@ -60,6 +62,20 @@ test('TLS goes end to end through the tunnel of egress_proxy and is verified; NO
   const direct = await startProxy({ upstream: provider.url, upstreamOptions: options }, { t, env });
   assert.equal(await codeOf(direct.url), '200');
   assert.equal(egress.asked.length, 2);
+});
+
+test('user and password of egress_proxy are sent decoded; a percent sign that encodes nothing stands for itself', async (t) => {
+  const provider = await startProvider({ t });
+  const egress = await startEgress(t);
+  for (const [written, meant] of [
+    ['us%40er:p%3Aw', 'us@er:p:w'],
+    ['u%zz:100%', 'u%zz:100%'],
+  ] as const) {
+    const options = { egress_proxy: egress.url.replace('//', `//${written}@`) };
+    const proxy = await startProxy({ upstream: provider.url, upstreamOptions: options }, { t });
+    assert.equal(await codeOf(proxy.url), '200');
+    assert.equal(egress.authorizations.at(-1), `Basic ${Buffer.from(meant).toString('base64')}`);
+  }
 });
 
 test('a certificate for another name is refused', async (t) => {

@@ -94,6 +94,32 @@ export class KeyPool {
     return { kind, waitMs: Math.max(1, Math.min(...present.map(({ state }) => state.usableAt)) - now) };
   }
 
+  /**
+   * The key that stays when every one is refused: that which the provider took last, if that was lately. Who can be
+   * refused for the request (an organisation or a scope that is not the key's) must not take everybody's keys out.
+   */
+  mainstay(now: number): PooledKey | undefined {
+    let latest: PooledKey | undefined;
+    let at = Number.NEGATIVE_INFINITY;
+    for (const key of this.keys) {
+      const accepted = key.state.present ? key.state.acceptedLately(now) : undefined;
+      if (accepted === undefined || accepted <= at) continue;
+      latest = key;
+      at = accepted;
+    }
+    return latest;
+  }
+
+  /** Whether any key but this one has a value and is not taken out. */
+  hasBeside(one: PooledKey): boolean {
+    return this.keys.some((key) => key !== one && key.state.present && !key.state.out);
+  }
+
+  /** Whether this is the only key with a value; it is used whatever was said of it. */
+  isAlone(one: PooledKey): boolean {
+    return this.keys.every((key) => key === one || !key.state.present);
+  }
+
   /** The standing of every key that has had a value. */
   standings(now: number): { readonly id: string; readonly standing: Standing; readonly uses: number }[] {
     for (const key of this.keys) key.refresh();

@@ -30,6 +30,8 @@ export class KeyState {
   #trialAt = 0;
   #room: number | undefined;
   #toldAt = 0;
+  /** When the provider took the present generation last. */
+  #acceptedAt: number | undefined;
 
   /** Takes the present value; another one than before is a new generation, of which nothing bad is known. */
   adopt(value: string | undefined): void {
@@ -42,6 +44,7 @@ export class KeyState {
     this.#restsUntil = 0;
     this.#out = false;
     this.#room = undefined;
+    this.#acceptedAt = undefined;
   }
 
   /** Whether there is a value that can be sent. */
@@ -101,10 +104,21 @@ export class KeyState {
   }
 
   /** The provider has taken it; true when it was out before. */
-  accepted(): boolean {
+  accepted(now: number): boolean {
+    this.#acceptedAt = now;
+    return this.putBack();
+  }
+
+  /** It is not out any more; true when it was. */
+  putBack(): boolean {
     const was = this.#out;
     this.#out = false;
     return was;
+  }
+
+  /** When the provider took it last; undefined when it never has, or not for as long as a key is out. */
+  acceptedLately(now: number): number | undefined {
+    return this.#acceptedAt !== undefined && now - this.#acceptedAt < outMs ? this.#acceptedAt : undefined;
   }
 
   tell(room: number | undefined, now: number): void {

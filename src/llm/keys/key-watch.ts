@@ -1,7 +1,7 @@
 /**
  * Learns from a provider's answers which of its keys can be used.
  *
- * 401 takes a key out. 403 may mean the key or the request (content, region, a model that the account has not): it takes
+ * 401 takes a key out, but not the last one of which it is known that the provider took it lately. 403 may mean the key or the request (content, region, a model that the account has not): it takes
  * the key out only when the same request then passes with another key, so that one client's requests cannot take out every
  * key. 429 lets a key rest for as long as the provider says. After each of them the request asks to go again with a key
  * that it has not tried. What a provider says of a value that has been replaced meanwhile says nothing of the new one.
@@ -65,7 +65,8 @@ export class KeyWatch {
     if (status === 429) this.#rest(use, toldRest(this.#report.upstream.dialect, headers), now);
     else if (status === 401) this.#takeOut(use, status, now);
     else if (status !== 403) {
-      if (status < 500) this.#accepted(use, ctx, now);
+      // An answer such as 400 or 404 may have been given before anybody looked at the key.
+      if (status < 400) this.#accepted(use, ctx, now);
       return undefined;
     }
     return this.#again(use, status, ctx, now);
@@ -89,13 +90,22 @@ export class KeyWatch {
   }
 
   #takeOut(use: KeyUse, status: number, now: number): void {
-    if (!isPresent(use) || !use.key.state.takeOut(now)) return;
-    this.#report.log.warn({ ...this.#about(use.key), status }, 'the provider refuses a key: it is taken out');
+    if (!isPresent(use)) return;
+    const pool = this.#pool;
+    const stays = pool.hasBeside(use.key) || pool.isAlone(use.key) ? undefined : pool.mainstay(now);
+    if (stays === use.key && !stays.state.out) return;
+    if (use.key.state.takeOut(now))
+      this.#report.log.warn({ ...this.#about(use.key), status }, 'the provider refuses a key: it is taken out');
+    if (stays?.state.putBack() === true)
+      this.#report.log.warn(
+        this.#about(stays),
+        'the provider refuses every key: the one that it took last stays in use',
+      );
   }
 
   /** The provider took this key, so it was the keys before that it answered 403. */
   #accepted(use: KeyUse, ctx: RequestContext | undefined, now: number): void {
-    if (isPresent(use) && use.key.state.accepted())
+    if (isPresent(use) && use.key.state.accepted(now))
       this.#report.log.info(this.#about(use.key), 'the provider takes a key again');
     const trail = ctx && this.#trails.get(ctx);
     if (trail === undefined) return;
