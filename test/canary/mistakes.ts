@@ -27,6 +27,14 @@ export function mistakesWith(secret: string): Mistake[] {
   return [
     of('a key instead of where it is', policy('key-injection', `{ keys: ["${secret}"] }`)),
     of('a key as the name of a variable', policy('key-injection', `{ keys: [{ env: "-${secret}" }] }`)),
+    of(
+      'a key as the name of a variable that could be one',
+      policy('key-injection', `{ keys: [{ env: "gsk_${secret}" }] }`),
+    ),
+    of(
+      'a key as the variable of a hash key',
+      policy('identity', `{ header: x-player-id, hash_in_logs: true, hash_key: { env: "hf_${secret}" } }`),
+    ),
     of('a key under an unknown name', policy('key-injection', `{ keys: [{ value: "${secret}" }] }`)),
     of('a key as the only option', policy('key-injection', `{ key: "${secret}" }`)),
     of('keys as a text', policy('key-injection', `{ keys: "${secret}" }`)),
