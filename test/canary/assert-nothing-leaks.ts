@@ -1,6 +1,7 @@
 /** The run with its assertions, for the short and the long test. */
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import { assertCallersWereKnown, assertKeysWereChanged } from './assert-what-happened.ts';
 import { kinds } from './exchanges.ts';
 import { describeLeaks, judge } from './judge.ts';
 import { runCanary } from './run.ts';
@@ -21,8 +22,11 @@ export async function assertNothingLeaks(t: TestContext, exchanges: number): Pro
   }
   assert.match(text('admin /metrics'), /sluice_requests_total\{/);
   assert.match(text('admin /config'), /"x-tenant"/);
+  assert.match(text('admin /config'), /"identity":\s*"by-bearer"/);
   assert.match(text('files'), /"javascriptStack"/);
   assert.match(text('Redis keys'), /authorization#/);
+  assertKeysWereChanged(scene);
+  assertCallersWereKnown(text('log'));
   assert.ok(scene.tls.proofs > 0, 'the private key of the client certificate has been used');
 
   const { leaks, unsent } = judge(scene);

@@ -21,7 +21,7 @@ export async function runCanary(t: TestContext, exchanges: number): Promise<Scen
   const options = [...report, '--report-on-fatalerror', `--import=${crashing}`];
   const sluice = scene.start(options);
   const { url, adminUrl } = await sluice.ready;
-  const some = Math.floor(exchanges / 2);
+  const some = Math.floor((exchanges - 2 * kinds.length) / 2);
   let turn = 0;
   const next = async (count: number) => {
     await exchange(scene, url, turn, turn + count);
@@ -31,7 +31,8 @@ export async function runCanary(t: TestContext, exchanges: number): Promise<Scen
   await scrape(scene, adminUrl);
   await next(some);
   await scrape(scene, adminUrl);
-  await withDeadNeighbours(scene, () => next(exchanges - some - 2 * kinds.length));
+  await scene.mounted.swap(sluice);
+  await withDeadNeighbours(scene, () => next(some));
   scene.tls.showCertificate('unknown');
   await next(kinds.length);
   scene.tls.showCertificate('trusted');
