@@ -31,7 +31,7 @@ export function assertKeysWereChanged({ captures, secrets }: Scene): void {
     const requests = captures
       .bytes(`upstream:${upstream}`)
       .toString('latin1')
-      .split(/^(?=(?:GET|POST) \/v1\/)/m);
+      .split(/(?=(?:GET|POST) \/v1\/)/);
     const idsOf = (place: PlaceName) =>
       requests
         .filter((head) => head.includes(secrets[place].text))
