@@ -80,8 +80,8 @@ function wrongValue(error: ErrorObject, node: ConfigNode): string {
   if (node.kind === 'scalar' && node.from !== undefined && node.from.length > 0) {
     return `${right}; the value of ${node.from.map((name) => `\${${name}}`).join(', ')} is not`;
   }
-  // The messages of URLs say what is wrong without any part of the text, which may hold a password.
-  if (error.keyword === 'url') return right;
+  // These messages say what is wrong without any part of the text, which may hold a password or be a key.
+  if (error.keyword === 'url' || error.keyword === 'variable') return right;
   const { data } = error;
   const { type } = schemaPart(schema);
   // A URL with its password, or a key, put where the map belongs that should hold it.

@@ -1,6 +1,7 @@
 /** The schema keywords of our own: each checks how a value is written and replaces it by what the code works with. */
 import { isAbsolute, resolve } from 'node:path';
 import type { Ajv, ErrorObject, KeywordDefinition } from 'ajv';
+import { looksLikeSecret } from '../telemetry/redact.ts';
 import { normalizeCidr } from './cidr.ts';
 import { describeSchema, type SchemaPart, schemaPart } from './describe-schema.ts';
 import { parseListen } from './listen.ts';
@@ -45,6 +46,14 @@ const checks: Readonly<Record<string, Check>> = {
     const fault = urlFault(text, rule as UrlRule);
     if (fault !== undefined) return { fault: `must be ${right}; ${fault}` };
     return { value: (rule as UrlRule).normalize === true ? normalizeUrl(text) : text };
+  },
+  variable: (written, _rule, _folder, right) => {
+    const name = String(written);
+    // Names in capital letters may begin like a key: HF_TOKEN_OF_STAGING.
+    const isName = /^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/.test(name);
+    return isName || !looksLikeSecret(name)
+      ? { value: name }
+      : { fault: `must be ${right}; it looks like a key itself` };
   },
   listen: (written) => {
     try {

@@ -40,7 +40,8 @@ const Route = Type.Object(
     upstream: Type.String({ minLength: 1, description: 'A name of `upstreams`.' }),
     credentials: OneOf(['strip', 'pass'], {
       default: 'strip',
-      description: "What becomes of the client's own Authorization, x-api-key, api-key, x-goog-api-key and ?key=.",
+      description:
+        "What becomes of the client's own Authorization, x-api-key, api-key and x-goog-api-key, of key, api_key, api-key, apikey and access_token in the query, and of WebSocket subprotocols that carry a key.",
     }),
     on_client_abort: Type.Unsafe<'cancel' | Type.Static<typeof Drain>>({
       anyOf: [{ type: 'string', enum: ['cancel'] }, Drain],

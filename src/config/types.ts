@@ -1,6 +1,6 @@
 /**
- * Schema fragments that `proxy.yaml` and the policies share. `duration`, `size`, `percent`, `path`, `cidr`, `url` and
- * `listen` are keywords of our own: they check the written form and replace it by its value (milliseconds, bytes, a
+ * Schema fragments that `proxy.yaml` and the policies share. `duration`, `size`, `percent`, `path`, `cidr`, `url`,
+ * `variable` and `listen` are keywords of our own: they check the written form and replace it by its value (milliseconds, bytes, a
  * fraction, an absolute path), so that code never parses units.
  *
  * Any schema may also say, for messages and for `/config`:
@@ -50,6 +50,7 @@ const secretPlaces = {
   env: {
     type: 'string',
     pattern: '^[A-Za-z_][A-Za-z0-9_]*$',
+    variable: true,
     description: 'Name of an environment variable.',
     expects: 'the name of an environment variable, not its value',
   },

@@ -21,6 +21,7 @@ import type {
   UpstreamInfo,
 } from '../policy.ts';
 import type { CommandOwner } from '../resources/redis-commands.ts';
+import { rememberSecret } from '../telemetry/known-secrets.ts';
 import { Body } from './body.ts';
 import type { HeaderLines, HeaderList } from './headers.ts';
 import type { HeldBytes } from './held-bytes.ts';
@@ -172,6 +173,8 @@ export abstract class Context implements Subject {
   consumeCredential(credential: string): void {
     this.out.headers.deleteHolding(credential);
     this.out.query = withoutHolding(this.out.query, credential);
+    // An address is written down, and nobody else knows this credential for one.
+    if (this.in.path.includes(credential) || this.in.query.includes(credential)) rememberSecret(credential);
   }
 
   get maxPeekBytes(): number {

@@ -64,6 +64,8 @@ function openDescriptor(fd: number, onRecovered: (lost: number) => void): LogDes
   let closed = false;
   let broken = false;
   let timer: NodeJS.Timeout | undefined;
+  /** Whether a line has come since one was last waited for. */
+  let fresh = false;
 
   // At process exit pino would write what is left with a blocking write: behind a reader that has stopped the process
   // would never end. Whoever exits in good order awaits `flush`, which has a deadline.
@@ -87,15 +89,25 @@ function openDescriptor(fd: number, onRecovered: (lost: number) => void): LogDes
     timer = undefined;
     if (!closed) stream.flush();
   };
+  const soon = () => {
+    if (timer !== undefined) return;
+    timer = setTimeout(writeOut, BATCH_MS);
+    timer.unref();
+  };
+  // Flushing does nothing while a write is under way, e.g. when the loop was held up for longer than a batch takes: lines
+  // that came meanwhile would wait for the next one, however long that takes.
+  stream.on('drain', () => {
+    if (!fresh || closed) return;
+    fresh = false;
+    soon();
+  });
 
   return {
     write(line) {
       if (closed) return;
       stream.write(line);
-      if (timer === undefined) {
-        timer = setTimeout(writeOut, BATCH_MS);
-        timer.unref();
-      }
+      fresh = true;
+      soon();
     },
     hurry() {
       if (!closed) stream.flush();

@@ -78,6 +78,11 @@ export function scrub(text: string, max: number = MAX_TEXT): string {
   return cut || kept < clean.length ? `${clean.slice(0, kept)}…` : clean;
 }
 
+/** Whether a part of the text looks like a key, a token or a password, whether this process holds it or not. */
+export function looksLikeSecret(text: string): boolean {
+  return text.search(SECRET_TEXT) !== -1;
+}
+
 function replaceSecret(found: string): string {
   return found.endsWith('@') ? `${REDACTED}@` : REDACTED;
 }

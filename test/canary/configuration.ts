@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Scope } from '../support/close-after.ts';
 import type { Certificate } from '../support/self-signed-certificate.ts';
+import { callerEnvironment, callerPolicies, callerRoutes } from './caller-configuration.ts';
 import { PLAYER_HEADERS } from './client-secrets.ts';
+import type { MountedFiles } from './mounted-files.ts';
 import type { PlaceName } from './places.ts';
+import { poolEnvironment, poolPolicies } from './pools.ts';
 import type { Secret } from './secrets.ts';
 
 /** Ports of everything that Sluice speaks to. */
@@ -20,6 +23,9 @@ export interface Ports {
   readonly away: number;
   readonly redis: number;
   readonly collector: number;
+  readonly 'pool-a': number;
+  readonly 'pool-b': number;
+  readonly jwks: number;
 }
 
 /** What a Sluice is started with. */
@@ -37,6 +43,7 @@ export async function configure(
   secrets: Readonly<Record<PlaceName, Secret>>,
   ports: Ports,
   tls: { readonly ca: string; readonly client: Certificate },
+  mounted: MountedFiles,
 ): Promise<Configured> {
   const root = await mkdtemp(join(tmpdir(), 'sluice-canary-'));
   t.after(() => rm(root, { recursive: true, force: true }));
@@ -48,7 +55,7 @@ export async function configure(
   await write('ca.pem', tls.ca);
   await write('client.pem', tls.client.cert);
   await write('client-key.pem', tls.client.key);
-  const yaml = `# ${secrets['comment in the YAML'].text}\n${stringify(document(secrets, ports))}`;
+  const yaml = `# ${secrets['comment in the YAML'].text}\n${stringify(document(secrets, ports, mounted))}`;
   await write('proxy.yaml', yaml);
   return { file: join(root, 'proxy.yaml'), yaml, work, env: environment(secrets, ports, work) };
 }
@@ -63,12 +70,14 @@ function environment(secrets: Readonly<Record<PlaceName, Secret>>, ports: Ports,
     REDIS_URL: `redis://sluice:${secrets['password of Redis'].text}@127.0.0.1:${ports.redis}`,
     EGRESS_PROXY: `http://sluice:${text}@127.0.0.1:${ports.egressProxy}`,
     OTEL_EXPORTER_OTLP_HEADERS: `x-collector-key=${secrets['header of the collector'].text}`,
+    ...poolEnvironment(secrets),
+    ...callerEnvironment(secrets),
     UNUSED: secrets['variable that nobody reads'].text,
     TMPDIR: work,
   };
 }
 
-function document(secrets: Readonly<Record<PlaceName, Secret>>, ports: Ports): object {
+function document(secrets: Readonly<Record<PlaceName, Secret>>, ports: Ports, mounted: MountedFiles): object {
   const at = (port: number, scheme = 'http') => `${scheme}://127.0.0.1:${port}`;
   const common = {
     allow_private: true,
@@ -87,13 +96,23 @@ function document(secrets: Readonly<Record<PlaceName, Secret>>, ports: Ports): o
       passing: { url: at(ports.passing), ...common },
       mtls: { url: at(ports.mtls, 'https'), ...common, tls, egress_proxy: `\${EGRESS_PROXY}` },
       away: { url: at(ports.away), ...common },
+      'pool-a': { url: at(ports['pool-a']), dialect: 'openai', ...common },
+      'pool-b': { url: at(ports['pool-b']), dialect: 'anthropic', ...common },
     },
     routes: [
-      ...['openai', 'anthropic', 'vllm', 'mtls', 'away'].map((name) => ({ path: `/${name}`, upstream: name })),
+      ...['openai', 'anthropic', 'vllm', 'mtls', 'away', 'pool-a', 'pool-b'].map((name) => ({
+        path: `/${name}`,
+        upstream: name,
+      })),
       { path: '/passing', upstream: 'passing', credentials: 'pass', forward_headers: PLAYER_HEADERS },
+      ...callerRoutes,
     ],
     redis: { url: `\${REDIS_URL}` },
-    policies: policies(secrets),
+    policies: [
+      ...callerPolicies(secrets, `${at(ports.jwks)}/keys`, mounted),
+      ...policies(secrets),
+      ...poolPolicies(mounted),
+    ],
     telemetry: {
       traces: { endpoint: `${at(ports.collector)}?token=${secrets['query of the collector'].text}`, sample: 1 },
       logs: { level: 'debug' },

@@ -1,20 +1,13 @@
 /** Exchanges of all kinds. Each carries every credential that a client may send. */
 
+import { callerKinds } from './caller-exchanges.ts';
 import type { SendOptions } from './client.ts';
-import { secretHeaders, secretQuery, secretSubprotocols } from './client-secrets.ts';
+import { secretHeaders } from './client-secrets.ts';
 import type { PlaceName } from './places.ts';
+import { bare, chat, type Exchange, type MakeExchange, post, websocket } from './request-bytes.ts';
 import type { Secret } from './secrets.ts';
 
 type Secrets = Readonly<Record<PlaceName, Secret>>;
-
-/** What one exchange sends and what comes of it. */
-export interface Exchange {
-  readonly bytes: string;
-  readonly options?: SendOptions;
-}
-
-/** Makes the exchange of number `turn`; its request id is `run-TURN`. */
-export type MakeExchange = (secrets: Secrets, turn: number) => Exchange;
 
 const PROVIDERS = ['openai', 'anthropic', 'vllm', 'passing'];
 
@@ -80,6 +73,19 @@ export const kinds: readonly MakeExchange[] = [
   websocket('/openai', ['x-refuse: address']),
   websocket('/away', []),
   websocket('/mtls', []),
+  // What is answered by the key, see `pools.ts`, and what goes wrong with the second attempt.
+  ...['/pool-a', '/pool-b'].flatMap((path) => [
+    sent(path),
+    sent(path, ['x-play: stream']),
+    sent(path, ['x-play: echo in names']),
+    websocket(path, []),
+  ]),
+  sent('/pool-a', ['x-play: cut'], chat, { mayEndInError: true }),
+  sent('/pool-a', ['x-play: reset before the head']),
+  sent('/pool-a', ['x-play: echo in a header']),
+  sent('/pool-b', ['x-play: error']),
+  sent('/pool-b', ['x-play: echo as garbage']),
+  ...callerKinds,
 ];
 
 function upload(secrets: Secrets, turn: number): Exchange {
@@ -99,72 +105,4 @@ function upload(secrets: Secrets, turn: number): Exchange {
 function absolute(secrets: Secrets, turn: number): Exchange {
   const target = `http://player:${secrets['userinfo of an absolute target'].text}@localhost/openai/v1/models`;
   return { bytes: bare(secrets, turn, 'GET', target, []) };
-}
-
-function websocket(path: string, lines: readonly string[]): MakeExchange {
-  return (secrets, turn) => {
-    const text = Buffer.from(secrets['WebSocket frame'].text);
-    // A mask of zeros leaves the text readable for who records it.
-    const frame = Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), text]);
-    const handshake = [
-      'Connection: Upgrade',
-      'Upgrade: websocket',
-      'Sec-WebSocket-Version: 13',
-      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-      `Sec-WebSocket-Protocol: ${secretSubprotocols(secrets)}`,
-    ];
-    const leaveAt = secrets['WebSocket frame of an upstream'].text;
-    return {
-      bytes: bare(secrets, turn, 'GET', `${path}/v1/realtime`, [...handshake, ...lines]),
-      options: { frame, leaveAt },
-    };
-  };
-}
-
-function post(secrets: Secrets, turn: number, path: string, body: string, lines: readonly string[]): string {
-  const chunked = lines.some((line) => line.startsWith('Transfer-Encoding'));
-  const types = lines.some((line) => line.startsWith('Content-Type')) ? [] : ['Content-Type: application/json'];
-  const head = bare(
-    secrets,
-    turn,
-    'POST',
-    `${path}/v1/chat/completions`,
-    [...types, ...lines],
-    chunked ? undefined : body.length,
-  );
-  return head + (chunked ? `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n` : body);
-}
-
-function bare(
-  secrets: Secrets,
-  turn: number,
-  method: string,
-  path: string,
-  lines: readonly string[],
-  length?: number,
-): string {
-  const all = [
-    `${method} ${path}${secretQuery(secrets)} HTTP/1.1`,
-    'Host: localhost',
-    `x-request-id: run-${turn}`,
-    ...(lines.some((line) => line.startsWith('Connection')) ? [] : ['Connection: close']),
-    ...secretHeaders(secrets, turn),
-    ...lines,
-    ...(length === undefined ? [] : [`Content-Length: ${length}`]),
-  ];
-  return `${all.join('\r\n')}\r\n\r\n`;
-}
-
-function chat(secrets: Secrets): string {
-  const call = { name: 'move', arguments: JSON.stringify({ to: secrets['tool argument'].text }) };
-  return JSON.stringify({
-    model: 'gpt-4o-mini',
-    user: secrets['name of a player'].text,
-    max_tokens: 100,
-    messages: [
-      { role: 'system', content: secrets['system prompt'].text },
-      { role: 'user', content: secrets.prompt.text },
-      { role: 'assistant', content: null, tool_calls: [{ id: 'c1', type: 'function', function: call }] },
-    ],
-  });
 }

@@ -16,6 +16,10 @@ function policy(name: string, options: string, when = '{ upstream: openai }'): s
   return `policies: [{ policy: ${name}, when: ${when}, with: ${options} }]`;
 }
 
+function issuer(jwks: string): string {
+  return policy('client-auth', `{ jwt: [{ issuer: a, audience: a, jwks: ${jwks} }] }`);
+}
+
 /** A mistake for every place that comes to mind, each with this secret in it; `${SECRET}` is one by a variable. */
 export function mistakesWith(secret: string): Mistake[] {
   const of = (name: string, ...lines: string[]): Mistake => {
@@ -27,8 +31,25 @@ export function mistakesWith(secret: string): Mistake[] {
   return [
     of('a key instead of where it is', policy('key-injection', `{ keys: ["${secret}"] }`)),
     of('a key as the name of a variable', policy('key-injection', `{ keys: [{ env: "-${secret}" }] }`)),
+    of(
+      'a key as the name of a variable that could be one',
+      policy('key-injection', `{ keys: [{ env: "gsk_${secret}" }] }`),
+    ),
+    of(
+      'a key as the variable of a hash key',
+      policy('identity', `{ header: x-player-id, hash_in_logs: true, hash_key: { env: "hf_${secret}" } }`),
+    ),
     of('a key under an unknown name', policy('key-injection', `{ keys: [{ value: "${secret}" }] }`)),
     of('a key as the only option', policy('key-injection', `{ key: "${secret}" }`)),
+    of(
+      'a key of a caller instead of its hash',
+      policy('client-auth', `{ keys: [{ hash: "${secret}", identity: a }] }`),
+    ),
+    of('a key of a caller as an entry', policy('client-auth', `{ keys: ["${secret}"] }`)),
+    of('a key of a caller as its identity', policy('client-auth', `{ keys: [{ hash: x, identity: "a ${secret}" }] }`)),
+    of('a password of a key set', issuer(`{ url: "https://u:${secret}@127.0.0.1" }`)),
+    of('a token for a key set instead of where it is', issuer(`{ url: "https://127.0.0.1", token: "${secret}" }`)),
+    of('a query of an issuer that is not https', issuer(`{ url: "http://issuer.test/?key=${secret}" }`)),
     of('keys as a text', policy('key-injection', `{ keys: "${secret}" }`)),
     of('keys as a text of a variable', policy('key-injection', `{ keys: "\${SECRET}" }`)),
     of('options as a text', policy('key-injection', `"${secret}"`)),
@@ -84,6 +105,7 @@ export function brokenYaml(secrets: Readonly<Record<string, Secret>>): string {
     'policies:',
     `  - { policy: key-injection, with: { keys: [${pick(0)}, { env: ${JSON.stringify(`-${all[1]}`)} }, { value: ${pick(2)} }] } }`,
     `  - { policy: headers, with: { request: { set: { host: ${pick(5)}, x-team: [${pick(6)}] } } } }`,
+    `  - { policy: client-auth, with: { keys: [${pick(3)}, { hash: ${pick(4)}, identity: ${pick(5)} }] } }`,
     '',
   ].join('\n');
 }

@@ -87,6 +87,15 @@ export function startCollector(t: Scope, captures: Captures, statusOf: () => num
   return neighbourOf(t, server);
 }
 
+/** An issuer of tokens that publishes these keys. */
+export function startKeySet(t: Scope, captures: Captures, keys: readonly object[]): Promise<Neighbour> {
+  const server = createServer((request, response) => {
+    captures.add('jwks', `${request.url}\n${request.rawHeaders.join('\n')}\n`);
+    response.setHeader('content-type', 'application/jwk-set+json').end(JSON.stringify({ keys }));
+  });
+  return neighbourOf(t, server);
+}
+
 /** A way to a Redis on which everything that is sent to it can be seen. */
 export function startRedisWire(t: Scope, captures: Captures, port: number): Promise<Neighbour> {
   const server = createTcpServer((socket) => {

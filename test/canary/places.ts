@@ -39,6 +39,40 @@ const configured = {
   'variable that nobody reads': { prefix: '', ...given },
 } satisfies Record<string, Place>;
 
+/** Keys of pools: each is tried, and none but its own upstream gets it, however often a request goes again. */
+const pooled = {
+  'refused key of pool A': { prefix: 'sk-proj-', own: to('upstream:pool-a') },
+  'refused key of pool A after its swap': { prefix: '', own: to('upstream:pool-a') },
+  'limited key of pool A': { prefix: '', own: to('upstream:pool-a') },
+  'good key of pool A': { prefix: 'sk-', own: to('upstream:pool-a') },
+  'limited key of pool B': { prefix: '', own: to('upstream:pool-b') },
+  'limited key of pool B after its swap': { prefix: 'sk-ant-', own: to('upstream:pool-b') },
+  'good key of pool B': { prefix: '', own: to('upstream:pool-b') },
+} satisfies Record<string, Place>;
+
+/** What callers show to Sluice. It goes to nobody; in shadow mode what is not recognised goes on as the route says. */
+const ofCallers = {
+  'key of a caller as Bearer': { prefix: 'sk-sluice-', ...given },
+  'key of a caller as x-api-key': { prefix: '', ...given },
+  'key of a caller as x-goog-api-key': { prefix: 'AIzaSy', ...given },
+  'key of a caller in a file': { prefix: '', ...given },
+  'key of a caller in a file after its swap': { prefix: 'sk-sluice-', ...given },
+  'expired key of a caller': { prefix: '', ...given },
+  'key that is not known': { prefix: '', ...given },
+  'key that is not known in shadow mode': { prefix: '', own: to('upstream:passing') },
+  'token of a caller': { prefix: '', ...given },
+  'expired token': { prefix: '', ...given },
+  'token for somebody else': { prefix: '', ...given },
+  'token of an issuer that is not known': { prefix: '', ...given },
+  'token of an issuer that is not known, in shadow mode': { prefix: '', own: to('upstream:passing') },
+  'token for the issuer of keys': { prefix: '', own: to('jwks') },
+  'key of the hashes of identities': { prefix: '', ...given },
+  // A limit that counts by it says so: up to 64 characters of an identity are in Redis as they are.
+  'id of a player': { prefix: '', own: to('Redis keys', 'redis') },
+  'long id of a player': { prefix: 'a-player-of-the-game-server-in-the-north-of-europe:', ...given },
+  'id of a player that is not valid': { prefix: 'spaces are not allowed ', ...given },
+} satisfies Record<string, Place>;
+
 /** What the client sends that no upstream gets, unless its route passes it on. */
 const ofClients = {
   authorization: { prefix: 'Bearer sk-proj-', own: to('upstream:passing') },
@@ -78,7 +112,7 @@ const prompts = {
   'WebSocket frame of an upstream': { prefix: '', own: anywhere, reaches: 'passed:openai' },
 } satisfies Record<string, Place>;
 
-const table = { ...configured, ...ofClients, ...prompts };
+const table = { ...configured, ...ofClients, ...pooled, ...ofCallers, ...prompts };
 
 /** The name of a place. */
 export type PlaceName = keyof typeof table;

@@ -12,6 +12,8 @@ import { GIVEN } from './places.ts';
 import { type Scene, setScene } from './scene.ts';
 
 const AT_ONCE = 8;
+/** Turns from here on are those of the process that crashes: no request id comes twice. */
+export const CRASHING_FROM = 1_000_000;
 const crashing = fileURLToPath(new URL('crash-on-signal.ts', import.meta.url));
 
 /** Runs so many exchanges and more; everything that was captured is in the scene's `captures` afterwards. */
@@ -21,7 +23,7 @@ export async function runCanary(t: TestContext, exchanges: number): Promise<Scen
   const options = [...report, '--report-on-fatalerror', `--import=${crashing}`];
   const sluice = scene.start(options);
   const { url, adminUrl } = await sluice.ready;
-  const some = Math.floor(exchanges / 2);
+  const some = Math.floor((exchanges - 2 * kinds.length) / 2);
   let turn = 0;
   const next = async (count: number) => {
     await exchange(scene, url, turn, turn + count);
@@ -31,7 +33,8 @@ export async function runCanary(t: TestContext, exchanges: number): Promise<Scen
   await scrape(scene, adminUrl);
   await next(some);
   await scrape(scene, adminUrl);
-  await withDeadNeighbours(scene, () => next(exchanges - some - 2 * kinds.length));
+  await scene.mounted.swap(sluice);
+  await withDeadNeighbours(scene, () => next(some));
   scene.tls.showCertificate('unknown');
   await next(kinds.length);
   scene.tls.showCertificate('trusted');
@@ -112,7 +115,7 @@ async function check(scene: Scene): Promise<void> {
 async function crash(scene: Scene, options: readonly string[]): Promise<void> {
   const sluice = scene.start(options);
   const { url } = await sluice.ready;
-  await exchange(scene, url, 0, kinds.length);
+  await exchange(scene, url, CRASHING_FROM, CRASHING_FROM + kinds.length);
   const exit = await sluice.kill('SIGWINCH');
   assert.ok(exit.code !== 0, `it has ended with ${JSON.stringify(exit)}`);
   assert.match(sluice.stderr, /Node\.js report completed/);

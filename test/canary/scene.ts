@@ -10,18 +10,23 @@ import type { RawUpstream } from '../support/raw-upstream.ts';
 import { type PrivateRedis, startRedis } from '../support/redis.ts';
 import { selfSignedCertificate } from '../support/self-signed-certificate.ts';
 import { type SluiceProcess, spawnSluice } from '../support/spawn-sluice.ts';
+import { rsaSigner } from '../support/token-issuer.ts';
+import { hashesOfKeys } from './caller-configuration.ts';
 import { Captures } from './captures.ts';
 import { type Configured, configure } from './configuration.ts';
+import { type MountedFiles, mountFiles } from './mounted-files.ts';
 import {
   type Neighbour,
   startCollector,
   startEgressProxy,
+  startKeySet,
   startRedisWire,
   startTlsUpstream,
   type TlsUpstream,
 } from './neighbours.ts';
 import { GIVEN, makeSecrets, type PlaceName } from './places.ts';
 import { privateKeySecret, type Secret } from './secrets.ts';
+import { withTokens } from './tokens.ts';
 import { startUpstream } from './upstream.ts';
 
 /** See the module. */
@@ -35,6 +40,7 @@ export interface Scene {
   readonly redis: PrivateRedis;
   readonly collector: Neighbour;
   readonly tls: TlsUpstream;
+  readonly mounted: MountedFiles;
   /** Starts a Sluice with these options of Node; what it says is in the sinks `log` and `stderr` once it has ended. */
   start(nodeOptions: readonly string[], args?: readonly string[]): SluiceProcess;
   /** Makes the upstream `away` answer. */
@@ -46,17 +52,21 @@ export interface Scene {
 /** Starts all but Sluice. */
 export async function setScene(t: TestContext): Promise<Scene> {
   const captures = new Captures();
-  const secrets = makeSecrets();
+  const issuer = await rsaSigner();
+  const secrets = await withTokens(makeSecrets(), issuer);
   const password = secrets['password of Redis'].text;
   const redis = await startRedis(t, ['--user', 'sluice', 'on', `>${password}`, '~*', '&*', '+@all']);
   const [own, client] = [selfSignedCertificate(), selfSignedCertificate('sluice')];
   const tls = await startTlsUpstream(t, captures, own, client);
   const start = async (name: string) => [name, await startUpstream(name, secrets, t)] as const;
-  const upstreams = new Map(await Promise.all(['openai', 'anthropic', 'vllm', 'passing'].map(start)));
+  const upstreams = new Map(
+    await Promise.all(['openai', 'anthropic', 'vllm', 'passing', 'pool-a', 'pool-b'].map(start)),
+  );
   const port = (name: string) => upstreams.get(name)?.port ?? 0;
   const egressProxy = await startEgressProxy(t, captures, tls.port);
   const collector = await startCollector(t, captures, () => 200);
   const wire = await startRedisWire(t, captures, redis.port);
+  const keySet = await startKeySet(t, captures, [issuer.jwk]);
   const away = await freePort();
   const ports = {
     openai: port('openai'),
@@ -68,14 +78,22 @@ export async function setScene(t: TestContext): Promise<Scene> {
     away,
     redis: wire.port,
     collector: collector.port,
+    'pool-a': port('pool-a'),
+    'pool-b': port('pool-b'),
+    jwks: keySet.port,
   };
-  const configured = await configure(t, secrets, ports, { ca: own.cert, client });
+  const mounted = await mountFiles(t, secrets);
+  const configured = await configure(t, secrets, ports, { ca: own.cert, client }, mounted);
   captures.add(GIVEN, `${configured.yaml}\n${JSON.stringify(configured.env)}\n`);
   return {
     t,
     captures,
     secrets,
-    more: new Map([['private key of the client certificate', privateKeySecret(client.key)]]),
+    more: new Map([
+      ['private key of the client certificate', privateKeySecret(client.key)],
+      ...hashesOfKeys(configured.yaml),
+    ]),
+    mounted,
     configured,
     redis,
     collector,

@@ -26,6 +26,11 @@ export function makeSecret(prefix: string): Secret {
   return { text: prefix + random, needles: formsOf(random) };
 }
 
+/** A text that is one as a whole, such as a token, of which these parts give it away. */
+export function secretOf(text: string, ...parts: readonly string[]): Secret {
+  return { text, needles: parts.flatMap(formsOf) };
+}
+
 /**
  * The secret in an EC P-256 private key (PKCS #8, PEM): the private scalar only. The rest of the key is public and is in
  * the certificate too.

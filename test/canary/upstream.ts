@@ -3,21 +3,30 @@ import { createHash } from 'node:crypto';
 import type { Scope } from '../support/close-after.ts';
 import { type RawExchange, type RawUpstream, startRawUpstream } from '../support/raw-upstream.ts';
 import type { PlaceName } from './places.ts';
+import { answersByKey } from './pools.ts';
 import type { Secret } from './secrets.ts';
 
 type Secrets = Readonly<Record<PlaceName, Secret>>;
 
 /** Starts one; its name is in every head it sends, so that its bytes can be told from those of Sluice. */
 export function startUpstream(name: string, secrets: Secrets, t: Scope, port = 0): Promise<RawUpstream> {
-  return startRawUpstream((exchange) => play(name, secrets, exchange), { t, port });
+  const byKey = answersByKey(secrets);
+  return startRawUpstream((exchange) => play(name, secrets, byKey, exchange), { t, port });
 }
 
 type Play = (exchange: RawExchange, answer: Answers) => unknown;
 
-async function play(name: string, secrets: Secrets, exchange: RawExchange): Promise<void> {
-  const wanted = exchange.head.get('x-play') ?? 'json';
+async function play(
+  name: string,
+  secrets: Secrets,
+  byKey: ReadonlyMap<string, string>,
+  exchange: RawExchange,
+): Promise<void> {
   const answers = new Answers(name, secrets, exchange);
-  if (exchange.head.get('upgrade') !== undefined && wanted !== 'error') return shake(exchange, answers);
+  const refusal = byKey.get(answers.key.replace(/^Bearer /, ''));
+  const wanted = refusal ?? exchange.head.get('x-play') ?? 'json';
+  const shakes = refusal === undefined && wanted !== 'error';
+  if (exchange.head.get('upgrade') !== undefined && shakes) return shake(exchange, answers);
   const chosen = plays[wanted];
   if (chosen === undefined) throw new Error(`an upstream cannot play ${wanted}`);
   await chosen(exchange, answers);
@@ -100,6 +109,9 @@ const plays: Readonly<Record<string, Play>> = {
   'stall in a stream': (x, a) => x.write(a.head(200, sse) + chunk(a.event())),
   401: (x, a) => x.write(a.json(401, a.error(`no such key: ${a.secrets['error body of an upstream'].text}`))),
   429: (x, a) => x.write(a.json(429, a.error(a.secrets['error body of an upstream'].text), ['retry-after: 1'])),
+  // As short a rest as a key can be told: the next requests come with it again.
+  limited: (x, a) =>
+    x.write(a.json(429, a.error(a.secrets['error body of an upstream'].text), ['retry-after-ms: 100'])),
   500: (x, a) => x.write(a.json(500, a.error(a.secrets['error body of an upstream'].text))),
   // What it sends back of the key goes to the client as it is, and nowhere else.
   'echo in an error': (x, a) => x.write(a.json(401, a.error(`Incorrect API key provided: ${a.key}`))),

@@ -127,4 +127,12 @@ checkCases([
     '{ keys: [{ env: "sk-abc!" }] }',
     '8:27  policies[0].with.keys[0].env  must be the name of an environment variable, not its value, got a text',
   ),
+  // Some keys are made of what a name may be made of.
+  ...['gsk_', 'hf_', 'ghp_', 'AKIA'].map((prefix) =>
+    options(
+      'keys',
+      `{ keys: [{ env: ${prefix}${prefix === 'AKIA' ? 'IOSFODNN7EXAMPLE' : 'abcDEF0123456789abcDEF'} }] }`,
+      '8:27  policies[0].with.keys[0].env  must be the name of an environment variable, not its value; it looks like a key itself',
+    ),
+  ),
 ]);

@@ -141,3 +141,11 @@ test('a policy with a faulty schema is named, and nothing is thrown', () => {
   const result = loadConfigText(`${base}policies: [{ policy: broken }]\n`, options);
   assert.match(result.ok ? '' : (result.problems[0]?.message ?? ''), /^has options whose schema is faulty.*propertees/);
 });
+
+test('a variable may be called like the beginning of a key', () => {
+  const names = ['HF_TOKEN_OF_STAGING', 'FW_API_KEY_PRODUCTION', 'hf_token', 'openai_api_key_of_staging'];
+  for (const name of names) {
+    const { config } = loadValid(`${base}policies: [{ policy: keys, with: { keys: [{ env: ${name} }] } }]\n`);
+    assert.deepEqual(config.policies[0]?.with, { keys: [{ env: name }] });
+  }
+});

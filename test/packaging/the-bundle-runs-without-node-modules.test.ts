@@ -55,6 +55,7 @@ test('the bundle is what the image starts, executable, and finds proxy.yaml as s
   const command: string[] = JSON.parse(entry);
   assert.equal(command.at(-1), '/app/dist/sluice.js');
   assert.ok(command.includes('--max-old-space-size-percentage=60'));
+  assert.ok(command.includes('--report-exclude-env'), 'keys in the environment stay out of reports');
   const bundle = join(app, 'dist/sluice.js');
   assert.ok((await readFile(bundle, 'utf8')).startsWith('#!/usr/bin/env node\n'));
   assert.equal((await stat(bundle)).mode & 0o111, 0o111);
