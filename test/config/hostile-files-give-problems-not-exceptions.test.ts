@@ -77,8 +77,8 @@ for (const [name, [text, says]] of Object.entries(texts)) {
   });
 }
 
-test('a hundred thousand mistakes are a hundred messages and a count, in bounded time', () => {
-  const started = performance.now();
+test('a hundred thousand mistakes are a hundred messages and a count, in bounded time', (t) => {
+  const before = process.cpuUsage();
   const many = Array.from({ length: 100_000 }, (_, i) => `a${i}: 1\n`).join('');
   const keys = problemsOf(base + many);
   assert.equal(keys.length, 101);
@@ -88,7 +88,10 @@ test('a hundred thousand mistakes are a hundred messages and a count, in bounded
   assert.match(items[0] ?? '', /^proxy\.yaml:1:1 {2}has more than 10000 wrong values; not all are told$/);
   const entries = problemsOf(`${base}policies: [${'{},'.repeat(100_000)}]\n`);
   assert.match(entries[0] ?? '', /policies {2}must be a list of at most 1000 entries$/);
-  assert.ok(performance.now() - started < 30_000);
+  // Of the processor, not of the wall: other tests run beside it.
+  const { user, system } = process.cpuUsage(before);
+  t.diagnostic(`${Math.round((user + system) / 1000)} ms of processor time`);
+  assert.ok(user + system < 30_000_000);
 });
 
 test('aliases within the bound are values like any other', () => {
