@@ -50,9 +50,10 @@ export function load(t: TestContext, store: ManagedLimitStore, keys: readonly st
   }, 5);
   t.after(() => clearInterval(timer));
   return async () => {
+    // A busy machine may have had no time for any.
+    while (all.length < 4) await new Promise((resolve) => setTimeout(resolve, 5));
     clearInterval(timer);
     await Promise.all(all);
-    assert.ok(all.length > 3, 'there was a load');
     assert.deepEqual({ failed, waitedWhileDegraded }, { failed: 0, waitedWhileDegraded: 0 });
     assert.ok(slowest < MOST_MS, `the slowest take waited ${slowest} ms`);
   };

@@ -74,7 +74,7 @@ test('the server span tells how long its request waited', async (t) => {
 });
 
 test('a full queue refuses at once, and who has waited too long is told so', async (t) => {
-  const held = await startHeld(t, { limit: 1, queue: { size: 1, timeout: '80ms' } });
+  const held = await startHeld(t, { limit: 1, queue: { size: 1, timeout: '1500ms' } });
   await held.run();
   const waiting = await held.ask();
   await held.gauges({ waiting: 1 });
