@@ -61,7 +61,7 @@ export const concurrency = definePolicy({
     const { podName, slots } = env;
     const bounds = queue === undefined ? undefined : { size: queue.size, timeoutMs: queue.timeout };
     const bulkhead: Bulkhead = { id: env.id, limit, queue: bounds, onStoreError };
-    const counted = compileKeyOptions(env.config, podName);
+    const counted = compileKeyOptions(env);
     const priorityOf = compilePriorityOption();
     // What is tried out in shadow mode delays nobody.
     const queues = queue !== undefined && env.mode === 'enforce';

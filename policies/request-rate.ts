@@ -42,7 +42,7 @@ export const requestRate = definePolicy({
       ...(granularity === undefined ? {} : { slotMs: granularity }),
       onStoreError: env.config.on_store_error,
     };
-    const counted = compileKeyOptions(env.config, env.podName);
+    const counted = compileKeyOptions(env);
 
     function claim(found: string | Problem): Claim | Problem {
       return typeof found === 'string' ? { window, key: found, weight: 1 } : found;

@@ -83,6 +83,8 @@ export interface Env<Config> {
   readonly mode: 'enforce' | 'shadow';
   /** The pod's name (else the host's): joins the key of limits whose client is on loopback. */
   readonly podName: string;
+  /** Whether every client's address is one of loopback: no listener can be reached otherwise, and no proxy is believed. */
+  readonly loopbackOnly: boolean;
   /** The upstreams that the entry's `when` lets it see, by name. */
   readonly upstreams: readonly UpstreamInfo[];
   /** Limits: shared through Redis when `redis.url` is set, else per process. State belongs to the policy's id. */

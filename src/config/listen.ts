@@ -40,6 +40,11 @@ export function parseListeners(listen: ListenEntry | readonly ListenEntry[]): Li
   return [...found.values()];
 }
 
+/** Whether an address can be reached from this machine, or this pod, only. */
+export function isLoopback({ host }: ListenAddress): boolean {
+  return ipaddr.process(host).range() === 'loopback';
+}
+
 /** `127.0.0.1:80`, `[::1]:80`. */
 export function formatListen({ host, port }: ListenAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

@@ -1,7 +1,7 @@
 /** The options by which limits say whom they count, and what is made of them: the same for every policy that counts. */
 import Type from 'typebox';
 import { OneOf, OneOrMany } from '../config/types.ts';
-import { ConfigError } from '../policy.ts';
+import { ConfigError, type Env } from '../policy.ts';
 import { BadKeyPart, compileKey, compileKeyName, type KeyOf, type Missing } from './key.ts';
 
 /** Members of a policy's schema. */
@@ -41,13 +41,24 @@ export interface CountedKey {
   named(text: string): string | undefined;
 }
 
-/** Compiles them. Throws a ConfigError at the part that is wrong. */
-export function compileKeyOptions({ key, missing, ipv6_prefix: ipv6Prefix }: KeyConfig, podName: string): CountedKey {
-  const options = { parts: [key].flat(), missing, ipv6Prefix, podName };
+const ONE_CLIENT =
+  'all clients are on loopback here, so client_ip counts them as one client for each pod, which other pods do not share: ' +
+  'use identity or header:NAME to tell players apart, global for one count of all pods';
+
+/** Compiles them, and warns where addresses tell nobody apart. Throws a ConfigError at the part that is wrong. */
+export function compileKeyOptions(
+  env: Pick<Env<KeyConfig>, 'config' | 'podName' | 'loopbackOnly' | 'warn'>,
+): CountedKey {
+  const { key, missing, ipv6_prefix: ipv6Prefix } = env.config;
+  const options = { parts: [key].flat(), missing, ipv6Prefix, podName: env.podName };
+  const place = (index: number) => (typeof key === 'string' ? '/key' : `/key/${index}`);
   try {
-    return { of: compileKey(options), named: compileKeyName(options) };
+    const counted = { of: compileKey(options), named: compileKeyName(options) };
+    const byAddress = options.parts.indexOf('client_ip');
+    if (byAddress >= 0 && env.loopbackOnly) env.warn(ONE_CLIENT, place(byAddress));
+    return counted;
   } catch (error) {
     if (!(error instanceof BadKeyPart)) throw error;
-    throw new ConfigError(error.message, typeof key === 'string' ? '/key' : `/key/${error.index}`);
+    throw new ConfigError(error.message, place(error.index));
   }
 }

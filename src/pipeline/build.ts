@@ -1,6 +1,7 @@
 /** Builds a pipeline from a validated configuration: upstreams, routes, and every policy set up. All or nothing. */
 import { createCallers } from '../auth/callers.ts';
 import type { IssuerKeys } from '../auth/issuer-keys.ts';
+import { isLoopback, parseListeners } from '../config/listen.ts';
 import type { Loaded } from '../config/load.ts';
 import { type ConfigProblem, problemAt } from '../config/problems.ts';
 import type { Config, PolicyEntry } from '../config/schema.ts';
@@ -10,14 +11,7 @@ import { shadowStore } from '../limits/shadow.ts';
 import { shadowSlots } from '../limits/shadow-slots.ts';
 import type { Slots } from '../limits/slots.ts';
 import type { ManagedLimitStore } from '../limits/store.ts';
-import {
-  ConfigError,
-  type Env,
-  type Policy,
-  type PolicyInstance,
-  type PolicyLogger,
-  type UpstreamInfo,
-} from '../policy.ts';
+import { ConfigError, type Env, type Policy, type PolicyInstance, type PolicyLogger } from '../policy.ts';
 import type { KeptThings } from '../resources/kept.ts';
 import type { Secrets } from '../resources/secrets.ts';
 import type { Shared } from '../resources/shared.ts';
@@ -110,12 +104,14 @@ export async function buildPipeline(config: Config, generation: number, deps: Bu
     }
   }
   const infos = [...upstreams.values()].map((upstream) => upstream.info);
+  // An address tells clients apart only if something other than this machine, or a proxy that is believed, can call.
+  const loopbackOnly = config.trusted_proxies.length === 0 && parseListeners(config.listen).every(isLoopback);
   for (const [i, entry] of config.policies.entries()) {
     if (!entry.enabled) continue;
     try {
       const warn = (message: string, below = '') =>
         void warnings.push({ pointer: `/policies/${i}/with${below}`, message });
-      entries.push(await setUp(entry, infos, deps, holdings, warn));
+      entries.push(await setUp(entry, { upstreams: infos, loopbackOnly }, deps, holdings, warn));
     } catch (error) {
       const below = error instanceof ConfigError ? `/with${error.pointer}` : '';
       faults.push({ pointer: `/policies/${i}${below}`, message: reasonOf(error) });
@@ -155,7 +151,7 @@ export function warningsOf(loaded: Loaded, pipeline: Pipeline | undefined): read
 
 async function setUp(
   config: PolicyEntry,
-  upstreams: readonly UpstreamInfo[],
+  { upstreams, loopbackOnly }: Pick<Env<unknown>, 'upstreams' | 'loopbackOnly'>,
   deps: BuildDeps,
   holdings: Holdings,
   warn: Env<unknown>['warn'],
@@ -173,6 +169,7 @@ async function setUp(
     slots: config.mode === 'shadow' ? shadowSlots(deps.slots) : deps.slots,
     limiter: (options) => deps.limits.limiter(config.mode === 'shadow' ? `shadow/${config.id}` : config.id, options),
     podName: deps.podName,
+    loopbackOnly,
     problem,
     secret: (ref) => holdings.secret(ref),
     keep: (name, make) => holdings.keep(config, name, make),

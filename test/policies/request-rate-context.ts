@@ -66,6 +66,7 @@ export async function setUp(config: object = {}, id = 'per-player') {
     config: options(config),
     mode: 'enforce',
     podName: 'pod-1',
+    loopbackOnly: false,
     upstreams: [],
     limits: store,
     slots: new MemorySlots(),
