@@ -1,6 +1,7 @@
 /** `/limits`: what a key has used of each limit (GET), and forgetting it (DELETE). */
 import type { StoreState } from '../limits/store.ts';
 import type { LimitUsage, PolicyInstance } from '../policy.ts';
+import { sanitiseRedisError } from '../resources/redis.ts';
 
 /** A policy that counts, as the admin server sees it. */
 export interface CountingPolicy {
@@ -50,13 +51,27 @@ export async function answerLimits(
     if (method !== 'DELETE') {
       return { status: 200, content: { key, counted_in: PLACES[state], limits: await inspect(asked, key) } };
     }
-    const reset: string[] = [];
-    for (const { id, instance } of asked) if ((await instance.reset?.(key)) === true) reset.push(id);
-    return { status: 200, content: { key, reset } };
+    return await reset(asked, key);
   } catch (error) {
-    const detail = error instanceof Error ? error.message : 'The store of the limits failed.';
-    return { status: 503, content: { status: 'unavailable', detail } };
+    return { status: 503, content: { status: 'unavailable', detail: sanitiseRedisError(error) } };
   }
+}
+
+/** Where one limit cannot be reset the others are all the same, and the answer says which could not. */
+async function reset(asked: readonly CountingPolicy[], key: string): Promise<LimitsAnswer> {
+  const done: string[] = [];
+  const failed: string[] = [];
+  let detail = '';
+  for (const { id, instance } of asked) {
+    try {
+      if ((await instance.reset?.(key)) === true) done.push(id);
+    } catch (error) {
+      failed.push(id);
+      detail = sanitiseRedisError(error);
+    }
+  }
+  if (failed.length === 0) return { status: 200, content: { key, reset: done } };
+  return { status: 503, content: { status: 'unavailable', detail, key, reset: done, failed } };
 }
 
 async function inspect(policies: readonly CountingPolicy[], key: string) {

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
 import { type Problem, problem } from '../errors.ts';
+import { normalizeAddress } from '../http/client-address.ts';
 import { parsePlainAddress } from '../http/parse-address.ts';
 import type { MaybePromise, RequestContext } from '../policy.ts';
 
@@ -109,9 +110,19 @@ function partNamed(part: string, value: string, options: KeyOptions): string | u
   // What stands in a key already, the stand-in of an absent part included.
   if ([':', '#', '?', '?ip:'].some((end) => value.startsWith(kind + end)) || value === `${part}?`) return value;
   if (part === 'global') return value === part ? part : undefined;
-  if (part === 'client_ip') return ipaddr.isValid(value) ? clientKey(value, options) : undefined;
-  const key = part.startsWith('header:') ? named(part, value, isSecret(part)) : named(part, value, false);
+  if (part === 'client_ip') {
+    const address = normalizeAddress(value);
+    return address === undefined ? undefined : clientKey(address, options);
+  }
+  const key = part.startsWith('header:')
+    ? named(part, asHeaderValue(value), isSecret(part))
+    : named(part, value, false);
   return key === undefined ? undefined : escapeSeparator(key);
+}
+
+/** Node reads a header byte by byte, and who asks writes UTF-8, as clients do: `José` comes in as `JosÃ©`. */
+function asHeaderValue(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1');
 }
 
 function isSecret(part: string): boolean {

@@ -4,6 +4,7 @@
  * for those of others. While Redis does not work each process gives its share of the limit.
  */
 import { randomBytes } from 'node:crypto';
+import { inTime } from './in-time.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { QueuedSlots } from './queued-slots.ts';
 import { RedisKey, RedisSlot, type SlotHolder } from './redis-slot.ts';
@@ -116,7 +117,7 @@ export class RedisSlots extends QueuedSlots<RedisKey> implements SlotHolder {
   async inspect(id: string, name: string): Promise<SlotsOfKey> {
     const key = this.table.find(id, name);
     const heldHere = key?.held ?? 0;
-    const held = this.#working ? await this.#leases.count({ id, key: name }) : heldHere;
+    const held = this.#working ? await this.#inTime(this.#leases.count({ id, key: name })) : heldHere;
     const limit = this.table.pools.get(id)?.bulkhead.limit;
     return { limit, held, heldHere, waitingHere: key?.lane.size ?? 0 };
   }
@@ -124,11 +125,11 @@ export class RedisSlots extends QueuedSlots<RedisKey> implements SlotHolder {
   async reset(id: string, name: string): Promise<number> {
     if (!this.#working) return 0;
     const place = { id, key: name };
-    const before = await this.#leases.count(place);
-    await this.#leases.forget(place);
+    const before = await this.#inTime(this.#leases.count(place));
+    await this.#inTime(this.#leases.forget(place));
     const key = this.table.find(id, name);
-    if (key !== undefined) await this.#keeper.register(key, true);
-    return Math.max(0, before - (await this.#leases.count(place)));
+    if (key !== undefined) await this.#inTime(this.#keeper.register(key, true));
+    return Math.max(0, before - (await this.#inTime(this.#leases.count(place))));
   }
 
   async close(): Promise<void> {
@@ -141,11 +142,8 @@ export class RedisSlots extends QueuedSlots<RedisKey> implements SlotHolder {
     this.#poll.stop();
     this.#questions.stop();
     for (const key of [...this.table.all()]) this.refuseAll(key, 'unavailable');
-    if (told === undefined) return;
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, this.#timeoutMs);
-    await Promise.race([told.catch(() => undefined), late.promise]);
-    clearTimeout(timer);
+    // Whatever became of it, leases that Redis does not know the end of run out.
+    if (told !== undefined) await this.#inTime(told).catch(() => undefined);
   }
 
   protected serve(key: RedisKey): void {
@@ -232,6 +230,10 @@ export class RedisSlots extends QueuedSlots<RedisKey> implements SlotHolder {
     if (onStoreError === 'deny' || this.#closed) this.refuseAll(key, 'unavailable');
     else while (onStoreError === 'allow' || key.held < this.#share(key)) if (!this.grant(key, hold)) break;
     this.table.forget(key);
+  }
+
+  #inTime<T>(asked: Promise<T>): Promise<T> {
+    return inTime(asked, this.#timeoutMs);
   }
 
   #share(key: RedisKey): number {

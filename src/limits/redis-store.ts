@@ -10,6 +10,7 @@
 import { sanitiseRedisError } from '../resources/redis.ts';
 import { Breaker } from './breaker.ts';
 import { oneShard, takeInGroups } from './cluster-take.ts';
+import { inTime, Late } from './in-time.ts';
 import { Patience, type Patient } from './patience.ts';
 import { type Judged, readReply, UnexpectedReply } from './redis-reply.ts';
 import { GIVE_BACK_SCRIPT, giveBackArguments, redisKey, TAKE_SCRIPT, takeArguments } from './redis-script.ts';
@@ -62,12 +63,6 @@ interface Pending extends Patient {
   readonly resolve: (verdicts: readonly Verdict[] | Promise<readonly Verdict[]>) => void;
 }
 
-/** Thrown where Redis has taken too long. */
-class Late extends Error {
-  constructor() {
-    super('Redis did not answer in time');
-  }
-}
 /** Keys that a probe asks for: of more shards than that, those that failed first are found to be dead one by one. */
 const MOST_SUSPECTS = 8;
 
@@ -227,16 +222,8 @@ export class RedisStore implements Omit<ManagedLimitStore, 'limiter'> {
   }
 
   /** What was asked, with the same patience as a request's. */
-  async #inTime<T>(asked: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => setImmediate(reject, new Late()), this.#timeoutMs);
-    });
-    try {
-      return await Promise.race([asked, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+  #inTime<T>(asked: Promise<T>): Promise<T> {
+    return inTime(asked, this.#timeoutMs);
   }
 
   /** One server has one state, whatever the key. */

@@ -161,6 +161,7 @@ export function sanitiseRedisError(error: unknown, password?: string): string {
   // Where a name has several addresses, the message is empty and the code says what happened.
   if (text === '' && error instanceof Error && 'code' in error) text = String(error.code);
   if (text.startsWith("Stream isn't writeable")) text = 'Redis is not connected';
+  if (text.startsWith('Reached the max retries per request')) text = 'the connection was lost';
   if (password !== undefined && password !== '') text = text.replaceAll(password, '***');
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is to be replaced.
   return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, 200);

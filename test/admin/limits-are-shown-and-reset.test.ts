@@ -17,12 +17,12 @@ const POLICIES = [
   { ...per('tried', 1, 'header:x-player-id'), mode: 'shadow' },
 ];
 
-async function setUp(t: TestContext, redis?: string) {
+async function setUp(t: TestContext, redis?: string, first: readonly object[] = POLICIES) {
   const upstream = await startRawUpstream(
     (exchange) => void exchange.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'),
     { t },
   );
-  const config = (policies: readonly object[] = POLICIES) => ({
+  const config = (policies: readonly object[] = first) => ({
     upstream: upstream.url,
     extra: { policies, trusted_proxies: ['127.0.0.0/8'], ...(redis === undefined ? {} : { redis: { url: redis } }) },
   });
@@ -118,8 +118,52 @@ it('while Redis does not work this process is asked, and a reset says that it wa
   assert.equal(await call(proxy, who), 200);
   const { body } = await ask(proxy, 'key=alice&policy=player');
   assert.deepEqual([body.counted_in, body.limits[0].used], ['the memory of this process, as Redis does not work', 1]);
-  const reset = await ask(proxy, 'key=alice&policy=player', 'DELETE');
+  const reset = await ask(proxy, 'key=alice', 'DELETE');
   assert.equal(reset.status, 503);
   assert.match(reset.body.detail, /only this process has forgotten/);
+  assert.deepEqual([reset.body.reset, reset.body.failed], [[], ['player', 'token']]);
   assert.equal((await ask(proxy, 'key=alice&policy=player')).body.limits[0].used, 0);
+
+  assert.equal(await call(proxy, { ...who, 'x-token': 'alice' }), 200);
+  await ask(proxy, 'key=alice', 'DELETE');
+  const { limits } = (await ask(proxy, 'key=alice')).body;
+  assert.deepEqual(
+    limits.map((one: { policy: string; used: number }) => [one.policy, one.used]),
+    [
+      ['player', 0],
+      ['token', 0],
+    ],
+    'each of them is forgotten here, not only the first',
+  );
+});
+
+it('a Redis that has stopped delays an answer about slots by the patience of requests, not by seconds', async (t) => {
+  const redis = await startRedis(t);
+  const { proxy } = await setUp(t, redis.url, [{ policy: 'concurrency', with: { limit: 2, key: 'global' } }]);
+  assert.equal(await call(proxy, who), 200);
+  await redis.signal('SIGSTOP');
+  for (const method of ['GET', 'DELETE']) {
+    const from = performance.now();
+    const { status, body } = await ask(proxy, 'key=global', method);
+    assert.deepEqual([status, body.detail], [503, 'Redis did not answer in time']);
+    assert.ok(performance.now() - from < 2500, `${method} took ${performance.now() - from} ms`);
+  }
+});
+
+it('who is asked about is written as people write it: UTF-8, and addresses only where they are ones', async (t) => {
+  const { proxy } = await setUp(t);
+  const bytes = Buffer.from('José', 'utf8').toString('latin1');
+  assert.equal(await call(proxy, { 'x-player-id': bytes }), 200);
+  const [player] = (await ask(proxy, `key=${encodeURIComponent('José')}&policy=player`)).body.limits;
+  assert.equal(player.used, 1);
+  const shown = (await ask(proxy, `key=${encodeURIComponent(player.key)}&policy=player`)).body.limits;
+  assert.equal(shown[0].used, 1, 'the key as it is shown');
+  assert.deepEqual((await ask(proxy, `key=${encodeURIComponent('José')}&policy=player`, 'DELETE')).body.reset, [
+    'player',
+  ]);
+  for (const key of ['1', '127.1', '0x7f.1', '010.0.0.1', 'localhost', '%00']) {
+    assert.deepEqual((await ask(proxy, `key=${key}&policy=address`)).body.limits, [], key);
+  }
+  const [address] = (await ask(proxy, 'key=[2001:db8::1%25eth0]&policy=address')).body.limits;
+  assert.equal(address.key, 'ip:2001:db8::/64');
 });
