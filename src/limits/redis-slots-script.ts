@@ -46,12 +46,19 @@ local waiting, patience = tonumber(ARGV[6]), tonumber(ARGV[7])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 local held = redis.call('ZCARD', KEYS[1])
 if held < tonumber(ARGV[5]) then return { tonumber(ARGV[1]), -1, held } end
+if held >= limit then
+  -- No lease is longer than a lease, unless the clock went back (a failover, a correction): then the dead would keep theirs.
+  local longer = '(' .. string.format('%.0f', now + lease)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], longer, '+inf', 'LIMIT', 0, 1000)) do
+    redis.call('ZADD', KEYS[1], now + lease, id)
+  end
+end
 
 local mine, others = nil, {}
 local turns = redis.call('HGETALL', KEYS[2])
 for i = 1, #turns, 2 do
   local since, till = string.match(turns[i + 1], '^(%d+) (%d+)$')
-  if not since or tonumber(till) <= now then
+  if not since or tonumber(till) <= now or tonumber(till) > now + patience then
     redis.call('HDEL', KEYS[2], turns[i])
   elseif turns[i] == me then
     mine = tonumber(since)
@@ -98,4 +105,13 @@ return { tonumber(ARGV[1]), added }
 /** Counts what is held. KEYS: leases. ARGV: a number that comes back first. Reply: that number, slots held. */
 export const COUNT_SCRIPT = `${PROLOGUE}
 return { tonumber(ARGV[1]), redis.call('ZCOUNT', KEYS[1], '(' .. string.format('%.0f', now), '+inf') }
+`;
+
+/**
+ * Forgets what nobody has renewed for long. KEYS: leases. ARGV: a number that comes back first, and milliseconds: whose
+ * lease lasts no longer than that has not been renewed in due time. Reply: that number, slots forgotten.
+ */
+export const RESET_SCRIPT = `${PROLOGUE}
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+return { tonumber(ARGV[1]), redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now + tonumber(ARGV[2])) }
 `;

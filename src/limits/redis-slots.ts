@@ -123,13 +123,7 @@ export class RedisSlots extends QueuedSlots<RedisKey> implements SlotHolder {
   }
 
   async reset(id: string, name: string): Promise<number> {
-    if (!this.#working) return 0;
-    const place = { id, key: name };
-    const before = await this.#inTime(this.#leases.count(place));
-    await this.#inTime(this.#leases.forget(place));
-    const key = this.table.find(id, name);
-    if (key !== undefined) await this.#inTime(this.#keeper.register(key, true));
-    return Math.max(0, before - (await this.#inTime(this.#leases.count(place))));
+    return this.#working ? this.#inTime(this.#leases.forget({ id, key: name })) : 0;
   }
 
   async close(): Promise<void> {

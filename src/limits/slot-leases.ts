@@ -1,13 +1,12 @@
 /** The commands that slots send to Redis, and what their replies mean. Trusts no reply. */
 import { UnexpectedReply } from './redis-reply.ts';
-import { ASK_SCRIPT, COUNT_SCRIPT, leasesKey, RENEW_SCRIPT, turnsKey } from './redis-slots-script.ts';
+import { ASK_SCRIPT, COUNT_SCRIPT, leasesKey, RENEW_SCRIPT, RESET_SCRIPT, turnsKey } from './redis-slots-script.ts';
 import type { ScriptClient } from './redis-store.ts';
 
 /** The part of an ioredis client that slots use. */
 export interface SlotClient extends ScriptClient {
   zrem(key: string, ...members: string[]): Promise<number>;
   hdel(key: string, ...fields: string[]): Promise<number>;
-  del(...keys: string[]): Promise<number>;
 }
 
 /** What `defineCommand` adds to the client. */
@@ -15,6 +14,7 @@ interface DefinedClient extends SlotClient {
   sluiceSlotsAsk(args: readonly (string | number)[]): Promise<unknown>;
   sluiceSlotsRenew(args: readonly (string | number)[]): Promise<unknown>;
   sluiceSlotsCount(args: readonly (string | number)[]): Promise<unknown>;
+  sluiceSlotsReset(args: readonly (string | number)[]): Promise<unknown>;
 }
 
 /** One key of one bulkhead. */
@@ -58,6 +58,7 @@ export class SlotLeases {
     client.defineCommand('sluiceSlotsAsk', { lua: ASK_SCRIPT });
     client.defineCommand('sluiceSlotsRenew', { lua: RENEW_SCRIPT });
     client.defineCommand('sluiceSlotsCount', { lua: COUNT_SCRIPT });
+    client.defineCommand('sluiceSlotsReset', { lua: RESET_SCRIPT });
     // The commands exist on the client from here on; ioredis cannot say so in its types.
     this.#client = client as DefinedClient;
     this.#options = options;
@@ -95,8 +96,11 @@ export class SlotLeases {
     await this.#timed(this.#client.hdel(turnsKey(id, key), this.#options.process));
   }
 
-  async forget({ id, key }: Place): Promise<void> {
-    await this.#timed(this.#client.del(leasesKey(id, key), turnsKey(id, key)));
+  /** Forgets leases that were not renewed for half of their life, as none of a living process is; resolves to how many. */
+  async forget({ id, key }: Place): Promise<number> {
+    const n = this.#next();
+    const args = [1, leasesKey(id, key), n, Math.floor(this.#options.leaseMs / 2)];
+    return read(await this.#timed(this.#client.sluiceSlotsReset(args)), n, 1)[0] ?? 0;
   }
 
   #next(): number {

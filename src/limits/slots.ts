@@ -80,8 +80,8 @@ export interface Slots {
   /** For operators: what is held of one key. */
   inspect(id: string, key: string): Promise<SlotsOfKey>;
   /**
-   * Forgets slots of one key that nobody holds any more (in Redis, those of dead processes before their lease runs
-   * out). What runs stays counted. Resolves to how many were forgotten; in memory there are none.
+   * Forgets slots of one key that nobody holds any more: in Redis, leases that nobody has renewed for half of their
+   * life. What runs stays counted, in whatever process. Resolves to how many were forgotten; in memory there are none.
    */
   reset(id: string, key: string): Promise<number>;
 }

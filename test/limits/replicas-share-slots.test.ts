@@ -202,15 +202,3 @@ test('everything in Redis runs out by itself', async (t) => {
     assert.ok(ttl > 0 && ttl <= 15_000, `${key}: ${ttl}`);
   }
 });
-
-test('a reset forgets the slots of the dead and keeps those of the living', async (t) => {
-  const [dead, alive] = await replicas(t, 2);
-  assert.ok(dead && alive);
-  const bulkhead = bulkheadOf(3);
-  for (let i = 0; i < 2; i++) await takeSlot(dead.slots, bulkhead);
-  await takeSlot(alive.slots, bulkhead);
-  await dead.close();
-  assert.equal(await frees(alive.slots, bulkhead), false);
-  assert.equal(await alive.slots.reset(bulkhead.id, 'k'), 2);
-  assert.deepEqual(await alive.slots.inspect(bulkhead.id, 'k'), { limit: 3, held: 1, heldHere: 1, waitingHere: 0 });
-});
