@@ -3,9 +3,9 @@ import type { ExchangeHooks, ResponseHead } from '../policy.ts';
 import type { Verdict, Window } from './store.ts';
 
 /** Field that tells what the limit is. */
-export const POLICY_FIELD = 'RateLimit-Policy';
+const POLICY_FIELD = 'RateLimit-Policy';
 /** Field that tells what is left of it. */
-export const LIMIT_FIELD = 'RateLimit';
+const LIMIT_FIELD = 'RateLimit';
 
 /** Writes the fields of one limit; what does not change is put together once. */
 export class RateLimitFields {

@@ -8,7 +8,7 @@ export interface Queued {
 }
 
 /** Of so many turns one goes to a lower priority, so that no priority can keep another waiting for ever. */
-export const LOWER_TURN = 4;
+const LOWER_TURN = 4;
 
 /** Clients of one priority, who take turns; each one's requests in the order in which they came. */
 type Level<W> = Map<string, Set<W>>;
