@@ -5,7 +5,7 @@ need and this:
 
   terminationGracePeriodSeconds: {{ add 60 (include "sluice.terminationSeconds" .Subcharts.sluice | int) }}
 
-With `legacy` it includes the preStop hook, and runs beside your containers' own end.
+With `legacy` both end side by side, and what is given includes the preStop hook: take the `max` of the two.
 */}}
 {{- define "sluice.terminationSeconds" -}}
 {{- $before := .Values.legacy | ternary (int .Values.legacyPreStopSeconds) 0 -}}
