@@ -42,6 +42,11 @@ export const brokenManifests: readonly { readonly names: string; readonly manife
     names: 'secretname',
     manifest: pod({ containers: [container], volumes: [{ name: 'v', secret: { secretname: 's' } }] }),
   },
+  {
+    names: 'lables',
+    manifest: { ...pod({ containers: [container] }), metadata: { name: 'p', lables: {} } } as Manifest,
+  },
+  { names: 'matchLabel', manifest: deployment({ selector: { matchLabel: { app: 'a' } } }) },
   { names: 'intervall', manifest: monitor({ port: 'admin', intervall: '30s' }) },
   { names: 'number', manifest: monitor({ port: 7490 }) },
   {

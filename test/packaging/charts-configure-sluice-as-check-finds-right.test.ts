@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { policies } from '../../policies/index.ts';
 import { checkConfig } from '../../src/app.ts';
-import { type Container, type PodSpec, podOf, prepareCharts, type Rendered, sluiceContainers } from './charts.ts';
+import { probe } from '../../src/probe.ts';
+import { spawnSluice, yamlFile } from '../support/spawn-sluice.ts';
+import { type Container, only, type PodSpec, podOf, prepareCharts, type Rendered, sluiceContainers } from './charts.ts';
 import { root, text } from './repository.ts';
 
 const charts = prepareCharts();
@@ -112,4 +114,20 @@ test('Redis and the collector are taken from the values, and there is a ConfigMa
   const [own] = await loaded('sluice/ci/existing-values.yaml');
   const limit = own?.config.policies.find(({ id }) => id === 'request-rate')?.with as { limit: number };
   assert.equal(limit.limit, 7);
+});
+
+test('a gateway answers what helm test asks its Service', async (t) => {
+  const manifests = charts.render('sluice', '-f', 'sluice/ci/gateway-values.yaml');
+  const [, asking] = podOf(only(manifests, 'Pod'))?.containers ?? [];
+  const [command, ...args] = asking?.args ?? [];
+  const service = only(manifests, 'Service').metadata.name;
+  assert.deepEqual([command, args.at(-1)], ['probe', `http://${service}:7480/`]);
+  const gateway = await yamlFile(only(manifests, 'ConfigMap').data?.['gateway.yaml'] ?? '', { t });
+  const ports = await yamlFile('{ listen: "localhost:0", admin: "localhost:0" }', { t });
+  const files = [join(root, 'proxy.yaml'), gateway, ports].flatMap((file) => ['--config', file]);
+  const { url } = await spawnSluice(files, {}, { t }).ready;
+  const said: string[] = [];
+  const streams = { stdout: { write: () => {} }, stderr: { write: (text: string) => said.push(text) } };
+  assert.equal(await probe([...args.slice(0, -1), `${url}/`], streams), 0, said.join(''));
+  assert.equal(await probe([`${url}/`], streams), 1, 'with any other status it would fail');
 });

@@ -109,8 +109,8 @@ function must(result: HelmResult): HelmResult {
   return result;
 }
 
-// helm reads YAML 1.1, where 0444 is octal.
-function manifestsOf(text: string): Rendered[] {
+/** What `helm template` has printed, as data. helm reads YAML 1.1, where 0444 is octal. */
+export function manifestsOf(text: string): Rendered[] {
   return parseAllDocuments(text, { version: '1.1', uniqueKeys: true })
     .map((document) => {
       const [error] = document.errors;
