@@ -8,6 +8,8 @@ import { proxySchema } from './config/json-schema.ts';
 import { formatProblems } from './config/problems.ts';
 import { logWarnings } from './configured.ts';
 import { keepEnvironmentOutOfReports } from './diagnostic-reports.ts';
+import { probe } from './probe.ts';
+import { sleep } from './sleep.ts';
 import { summaryOf } from './summary.ts';
 import { scrub } from './telemetry/redact.ts';
 import { UsageError } from './usage-error.ts';
@@ -17,6 +19,8 @@ const usage = `Usage: sluice [run] [--config FILE]…     run the sidecar (defau
        sluice schema                    print the JSON Schema of proxy.yaml
        sluice hash-key --identity NAME [--tag TAG]… [--expires TIME] [--salt SALT] [--generate]
                                         make an entry of client-auth: a key from stdin, or a new one
+       sluice sleep SECONDS             wait, for a preStop hook; SIGTERM ends it
+       sluice probe URL [--status CODE] GET it once: 0 when it answers with the status (200), else 1
        sluice --version | --help
 
   --config FILE   a configuration file; given several times, later files are laid over earlier ones
@@ -60,6 +64,8 @@ function commandOf(argv: readonly string[]): Command {
 
 async function main(argv: readonly string[]): Promise<number | undefined> {
   if (argv[0] === 'hash-key') return hashKey(argv.slice(1), process);
+  if (argv[0] === 'sleep') return sleep(argv.slice(1), process);
+  if (argv[0] === 'probe') return probe(argv.slice(1), process);
   const { name, files, resolve } = commandOf(argv);
   if (name === 'help') return say(usage);
   if (name === 'version') return say(`sluice ${version}, Node ${process.versions.node}\n`);

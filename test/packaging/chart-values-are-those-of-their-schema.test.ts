@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Ajv } from 'ajv';
 import { data } from './repository.ts';
+import { wrongValues } from './wrong-values.ts';
 
 interface Schema {
   additionalProperties?: unknown;
@@ -32,20 +33,7 @@ test('values.yaml is valid', () => {
   assert.equal(validate(defaults()), true, JSON.stringify(validate.errors));
 });
 
-const wrong: Record<string, object> = {
-  'an unknown key': { replicas: 3 },
-  'an unknown key inside': { gateway: { replica: 3 } },
-  'a number as text': { gateway: { replicas: '3' } },
-  'a port that does not exist': { admin: { port: 70000 } },
-  'a pull policy that does not exist': { image: { pullPolicy: 'Sometimes' } },
-  'a digest that is none': { image: { digest: 'latest' } },
-  'a list as the overlay': { overlay: [] },
-  'an environment variable without a name': { env: [{ value: 'x' }] },
-  'a misspelt environment variable': { env: [{ name: 'X', valuefrom: {} }] },
-  'keys as something else': { keys: { as: 'vault' } },
-  'a file that Sluice does not read': { existingConfigMap: { keys: ['config.yaml'] } },
-};
-for (const [name, values] of Object.entries(wrong)) {
+for (const [name, values] of Object.entries(wrongValues)) {
   test(`the schema refuses ${name}`, () => {
     assert.equal(validate(defaults()), true, 'nothing else is wrong');
     assert.equal(validate({ ...defaults(), ...values }), false);
@@ -57,6 +45,9 @@ for (const [name, values] of Object.entries({
   'a whole proxy.yaml as a map': { config: { listen: 'localhost:7480' } },
   'what helm adds to a dependency': { global: { imageRegistry: 'x' } },
   'a variable from a Secret': { env: [{ name: 'REDIS_URL', valueFrom: { secretKeyRef: { name: 'r', key: 'url' } } }] },
+  "a grace period of one's own": { gateway: { terminationGracePeriodSeconds: 90 } },
+  'a share of pods': { gateway: { podDisruptionBudget: { maxUnavailable: '25%' } } },
+  'a collector on the node': { otlp: { endpoint: 'http://$(NODE_IP):4318' } },
 })) {
   test(`the schema takes ${name}`, () => {
     assert.equal(validate({ ...defaults(), ...values }), true, JSON.stringify(validate.errors));

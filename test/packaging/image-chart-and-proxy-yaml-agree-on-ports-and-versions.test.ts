@@ -20,7 +20,8 @@ test('the chart probes the admin port that it sets, and its gateway listens wher
   assert.equal(values.admin?.port, port(proxy.admin));
   assert.equal(values.admin?.host, '[::]', 'the kubelet calls the address of the pod, IPv4 or IPv6');
   const container = text('helm/sluice/templates/_container.tpl');
-  assert.match(container, /name: SLUICE_ADMIN\n\s+value: \{\{ printf "%s:%d" \$values\.admin\.host/);
+  const environment = text('helm/sluice/templates/_environment.tpl');
+  assert.match(environment, /name: SLUICE_ADMIN\n\s+value: \{\{ printf "%s:%d" \.Values\.admin\.host/);
   assert.match(container, /name: sluice-admin\n\s+containerPort: \{\{ int \$values\.admin\.port \}\}/);
   assert.match(container, new RegExp(`name: proxy\\n\\s+containerPort: ${port(proxy.listen)}\\n`));
   assert.match(text('helm/sluice/templates/_config.tpl'), new RegExp(`"listen" "\\[::\\]:${port(proxy.listen)}"`));
@@ -33,6 +34,25 @@ test('chart, image and package carry one version', () => {
   const chart = data('helm/sluice/Chart.yaml');
   assert.equal(chart.appVersion, version);
   assert.ok(dockerfile().some((line) => line.instruction === 'ARG' && line.rest === `VERSION=${version}`));
+});
+
+test('the example depends on the chart as it is', () => {
+  const [dependency] = data('helm/example-game/Chart.yaml').dependencies as { version: string }[];
+  assert.equal(dependency?.version, data('helm/sluice/Chart.yaml').version);
+});
+
+test('the preStop hook of the chart starts what the image starts', () => {
+  const entry = dockerfile().find((line) => line.instruction === 'ENTRYPOINT')?.rest ?? '[]';
+  const command: string[] = JSON.parse(entry);
+  const hook = `command: [${command[0]}, ${command.at(-1)}, sleep, `;
+  assert.ok(text('helm/sluice/templates/_container.tpl').includes(hook), hook);
+});
+
+test('the chart finds proxy.yaml where the image has it', () => {
+  const app = dockerfile()
+    .filter((line) => line.instruction === 'WORKDIR')
+    .at(-1)?.rest;
+  assert.ok(text('helm/sluice/templates/_config.tpl').includes(`${app}/proxy.yaml`));
 });
 
 test('the image runs as a numeric user that is not root, the one that the chart names', () => {

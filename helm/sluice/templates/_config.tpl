@@ -7,6 +7,9 @@
 {{- with .Values.config -}}
 {{- $_ := set $files "proxy.yaml" (kindIs "string" . | ternary . (toYaml .)) -}}
 {{- end -}}
+{{- if include "sluice.keysOverlay" . -}}
+{{- $_ := set $files "keys.yaml" (include "sluice.keysOverlay" .) -}}
+{{- end -}}
 {{- with .Values.overlay -}}
 {{- $_ := set $files "overlay.yaml" (toYaml .) -}}
 {{- end -}}
@@ -22,25 +25,45 @@
 {{- end -}}
 {{- end -}}
 
+{{/* The proxy.yaml that all else is laid over: the image's, or the one that is mounted. */}}
+{{- define "sluice.baseConfig" -}}
+{{- $existing := and .Values.existingConfigMap.name (has "proxy.yaml" .Values.existingConfigMap.keys) -}}
+{{- if or .Values.config $existing -}}
+/etc/sluice/proxy.yaml
+{{- else -}}
+/app/proxy.yaml
+{{- end -}}
+{{- end -}}
+
 {{/*
-The arguments: which files are merged, later ones over earlier ones. The gateway's own comes before the user's overlay,
-so that the overlay has the last word. Takes { root, gateway }.
+Points the key policies of the image's proxy.yaml at the mounted Secret; a file that it lacks is a key that is missing, as
+a variable would be. What a proxy.yaml of the user calls its policies is not known.
+*/}}
+{{- define "sluice.keysOverlay" -}}
+{{- $shipped := eq (include "sluice.baseConfig" .) "/app/proxy.yaml" -}}
+{{- if and $shipped .Values.keys.existingSecret (eq .Values.keys.as "files") -}}
+policies:
+{{- range list "openai" "anthropic" "openrouter" "gemini" "mistral" }}
+  - { policy: key-injection, id: {{ . }}-key, with: { keys: [{ file: /var/run/secrets/sluice/{{ upper . }}_API_KEY }] } }
+{{- end }}
+{{- end -}}
+{{- end -}}
+
+{{/*
+The files that are merged, later ones over earlier ones, as --config arguments. The chart's own come before the user's
+overlay, so that the overlay has the last word. Takes { root, gateway }.
 */}}
 {{- define "sluice.args" -}}
 {{- $values := .root.Values -}}
-{{- $files := list -}}
-{{- if $values.existingConfigMap.name -}}
-{{- $files = $values.existingConfigMap.keys -}}
-{{- end -}}
-{{- $base := "/app/proxy.yaml" -}}
-{{- if or $values.config (has "proxy.yaml" $files) -}}
-{{- $base = "/etc/sluice/proxy.yaml" -}}
-{{- end -}}
-- --config={{ $base }}
+{{- $existing := and $values.existingConfigMap.name (has "overlay.yaml" $values.existingConfigMap.keys) -}}
+- --config={{ include "sluice.baseConfig" .root }}
+{{- if include "sluice.keysOverlay" .root }}
+- --config=/etc/sluice/keys.yaml
+{{- end }}
 {{- if .gateway }}
 - --config=/etc/sluice/gateway.yaml
 {{- end }}
-{{- if or $values.overlay (has "overlay.yaml" $files) }}
+{{- if or $values.overlay $existing }}
 - --config=/etc/sluice/overlay.yaml
 {{- end }}
 {{- end -}}

@@ -1,46 +1,24 @@
 {{/*
-The native sidecar, an item for `initContainers`: it starts before the containers of the pod, which wait for its
-startup probe, and gets SIGTERM after the last of them has exited.
+The container. As a native sidecar it is an item for `initContainers`: it starts before the containers of the pod, which
+wait for its startup probe, and gets SIGTERM after the last of them has exited. With `legacy` it is an item for `containers`.
 
   initContainers:
     {{- include "sluice.container" .Subcharts.sluice | nindent 4 }}
 */}}
 {{- define "sluice.container" -}}
+{{- if not (or .Values.legacy (semverCompare ">=1.29.0-0" .Capabilities.KubeVersion.Version)) -}}
+{{- fail (printf "sluice: Kubernetes %s has no native sidecars; set legacy: true" .Capabilities.KubeVersion.Version) -}}
+{{- end -}}
 - name: {{ .Chart.Name }}
+  {{- if not .Values.legacy }}
   restartPolicy: Always
+  {{- end }}
   {{- include "sluice.containerBody" (dict "root" . "gateway" false) | nindent 2 }}
-{{- end -}}
-
-{{/* The volumes of the container, items for `volumes`. */}}
-{{- define "sluice.volumes" -}}
-- name: sluice-tmp
-  emptyDir:
-    sizeLimit: 16Mi
-{{- if include "sluice.hasConfig" . }}
-- name: sluice-config
-  projected:
-    sources:
-      {{- with .Values.existingConfigMap.name }}
-      - configMap:
-          name: {{ . | quote }}
-      {{- end }}
-      {{- if include "sluice.configData" . }}
-      - configMap:
-          name: {{ include "sluice.fullname" . }}
-      {{- end }}
-{{- end }}
-{{- if and .Values.keys.existingSecret (eq .Values.keys.as "files") }}
-- name: sluice-keys
-  secret:
-    secretName: {{ .Values.keys.existingSecret | quote }}
-    # The files belong to root and the pod may have no fsGroup; only this container mounts them.
-    defaultMode: 0444
-{{- end }}
-{{- end -}}
-
-{{/* Annotations of the pod: a changed configuration makes new pods. */}}
-{{- define "sluice.podAnnotations" -}}
-checksum/sluice-config: {{ include "sluice.configData" . | sha256sum }}
+  {{- if .Values.legacy }}
+  lifecycle:
+    preStop:
+      {{- include "sluice.preStopCommand" .Values.legacyPreStopSeconds | nindent 6 }}
+  {{- end }}
 {{- end -}}
 
 {{/* What the sidecar and the gateway's container have in common. Takes { root, gateway }. */}}
@@ -50,17 +28,7 @@ image: {{ include "sluice.image" .root | quote }}
 imagePullPolicy: {{ $values.image.pullPolicy }}
 args:
   {{- include "sluice.args" . | nindent 2 }}
-env:
-  - name: SLUICE_ADMIN
-    value: {{ printf "%s:%d" $values.admin.host (int $values.admin.port) | quote }}
-  {{- with $values.env }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-{{- if and $values.keys.existingSecret (eq $values.keys.as "env") }}
-envFrom:
-  - secretRef:
-      name: {{ $values.keys.existingSecret | quote }}
-{{- end }}
+{{ include "sluice.environment" .root }}
 ports:
   {{- if .gateway }}
   - name: proxy
@@ -88,16 +56,15 @@ livenessProbe:
   periodSeconds: 10
   timeoutSeconds: 2
   failureThreshold: 3
-{{- if and .gateway (gt (int $values.gateway.preStopSeconds) 0) (semverCompare ">=1.30.0-0" .root.Capabilities.KubeVersion.Version) }}
-lifecycle:
-  preStop:
-    sleep:
-      seconds: {{ int $values.gateway.preStopSeconds }}
-{{- end }}
 {{- with $values.resources }}
 resources:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{ include "sluice.confinement" .root }}
+{{- end -}}
+
+{{/* What may be done by whatever runs the image, what it is given to read, and where its last words go. */}}
+{{- define "sluice.confinement" -}}
 securityContext:
   allowPrivilegeEscalation: false
   capabilities:
@@ -113,14 +80,20 @@ terminationMessagePolicy: FallbackToLogsOnError
 volumeMounts:
   - name: sluice-tmp
     mountPath: /tmp
-  {{- if include "sluice.hasConfig" .root }}
+  {{- if include "sluice.hasConfig" . }}
   - name: sluice-config
     mountPath: /etc/sluice
     readOnly: true
   {{- end }}
-  {{- if and $values.keys.existingSecret (eq $values.keys.as "files") }}
+  {{- if and .Values.keys.existingSecret (eq .Values.keys.as "files") }}
   - name: sluice-keys
     mountPath: /var/run/secrets/sluice
     readOnly: true
   {{- end }}
+{{- end -}}
+
+{{/* The handler of a preStop hook where the kubelet cannot sleep by itself, as before 1.30. Takes the seconds. */}}
+{{- define "sluice.preStopCommand" -}}
+exec:
+  command: [/nodejs/bin/node, /app/dist/sluice.js, sleep, {{ . | int | quote }}]
 {{- end -}}

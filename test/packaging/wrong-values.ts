@@ -1,0 +1,22 @@
+/** Values that the chart's schema must refuse, each with one thing wrong, by what is wrong. */
+export const wrongValues: Readonly<Record<string, object>> = {
+  'an unknown key': { replicas: 3 },
+  'an unknown key inside': { gateway: { replica: 3 } },
+  'an unknown key deep inside': { gateway: { networkPolicy: { ingress: [] } } },
+  'a number as text': { gateway: { replicas: '3' } },
+  'a switch as text': { legacy: 'yes' },
+  'a port that does not exist': { admin: { port: 70000 } },
+  'a pull policy that does not exist': { image: { pullPolicy: 'Sometimes' } },
+  'a digest that is none': { image: { digest: 'latest' } },
+  'a list as the overlay': { overlay: [] },
+  'an environment variable without a name': { env: [{ value: 'x' }] },
+  'a misspelt environment variable': { env: [{ name: 'X', valuefrom: {} }] },
+  'keys as something else': { keys: { as: 'vault' } },
+  'a file that Sluice does not read': { existingConfigMap: { keys: ['config.yaml'] } },
+  'a collector without a scheme': { otlp: { endpoint: 'collector:4318' } },
+  'an attribute that would make two': { otlp: { resourceAttributes: { team: 'a,b=c' } } },
+  'a share that is none': { gateway: { podDisruptionBudget: { maxUnavailable: 'half' } } },
+  'an interval that Prometheus does not know': { podMonitor: { interval: '30 seconds' } },
+  'half a second before the stop': { legacyPreStopSeconds: 0.5 },
+  'nobody who may call': { gateway: { networkPolicy: { from: [] } } },
+};
