@@ -39,6 +39,13 @@ export async function runCanary(t: TestContext, exchanges: number): Promise<Scen
   await next(kinds.length);
   scene.tls.showCertificate('trusted');
   await scene.comeBack();
+  // What came while the collector was dead may be lost; from here on spans arrive again.
+  const from = turn;
+  for (const end = Date.now() + 30_000; !arrived(scene, from, turn); ) {
+    assert.ok(Date.now() < end, 'the collector is back, and no span of an exchange arrives');
+    await next(1);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
   await next(kinds.length);
   await reload(scene, sluice);
   await scrape(scene, adminUrl);
@@ -54,6 +61,13 @@ export async function runCanary(t: TestContext, exchanges: number): Promise<Scen
   await crash(scene, options);
   await scene.collect();
   return scene;
+}
+
+/** Whether a span of one of these turns has arrived. */
+function arrived({ captures }: Scene, from: number, to: number): boolean {
+  const spans = captures.bytes('spans');
+  for (let turn = from; turn < to; turn++) if (spans.includes(`run-${turn}`)) return true;
+  return false;
 }
 
 async function exchange(scene: Scene, url: string, from: number, to: number): Promise<void> {
