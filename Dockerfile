@@ -17,6 +17,16 @@ RUN npm ci --ignore-scripts
 COPY . .
 RUN node esbuild.mjs && node dist/sluice.js check --no-dns --config proxy.yaml
 
+# V8's compile cache: code that need not be compiled again at each start. It counts only for the Node that runs, the path
+# of the file and the uid, so it is made by that Node, there, as that user.
+FROM ${BASE} AS compiled
+WORKDIR /app
+COPY --from=build /build/proxy.yaml ./
+COPY --from=build /build/dist/sluice.js ./dist/
+USER 65532:65532
+ENV NODE_COMPILE_CACHE=/tmp/compile-cache
+RUN ["/nodejs/bin/node", "/app/dist/sluice.js", "check", "--no-dns"]
+
 FROM ${BASE}
 ARG VERSION=0.1.0
 ARG REVISION=unknown
@@ -25,10 +35,12 @@ LABEL org.opencontainers.image.title="Sluice" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-ENV NODE_ENV=production
+ENV NODE_ENV=production NODE_COMPILE_CACHE=/app/compile-cache
 WORKDIR /app
 COPY --from=build /build/package.json /build/proxy.yaml /build/LICENSE ./
-COPY --from=build /build/dist/sluice.js /build/dist/THIRD-PARTY-LICENSES.txt ./dist/
+COPY --from=build /build/dist/sluice.js /build/dist/THIRD-PARTY-LICENSES.txt /build/dist/sbom.cdx.json ./dist/
+# Node lets nobody but its owner read it.
+COPY --from=compiled --chown=65532:65532 /tmp/compile-cache ./compile-cache
 # Numeric, so that the kubelet can verify runAsNonRoot. The file system may be read-only: nothing is written.
 USER 65532:65532
 # 7480 takes the calls, 7490 answers health and metrics.

@@ -106,7 +106,8 @@ class SluiceApp implements App {
     this.#secrets = new Secrets(options.env ?? process.env);
     this.log = createLog({ level: loaded.config.telemetry.logs.level, ...options.log });
     this.#held = new HeldBytes(loaded.config.server.held_bytes);
-    this.#pressure = new MemoryPressure(loaded.config.server.shed.memory, this.log);
+    const { memory } = loaded.config.server.shed;
+    this.#pressure = new MemoryPressure(memory, this.log, undefined, (room) => this.#held.fit(room));
   }
 
   get config(): Config {

@@ -1,11 +1,18 @@
 /** A file that lists keys: the same entries as in `proxy.yaml`, as YAML or JSON. */
-import { Ajv } from 'ajv';
+import { Ajv, type ValidateFunction } from 'ajv';
 import Type from 'typebox';
 import { parse } from 'yaml';
 import { ClientKey, type ClientKeyConfig } from './schema.ts';
 
-const ajv = new Ajv({ useDefaults: true, strict: false });
-const check = ajv.compile<ClientKeyConfig[]>(Type.Array(ClientKey, { maxItems: 10_000 }));
+let compiled: ValidateFunction<ClientKeyConfig[]> | undefined;
+
+/** Made for the first file: nobody else should pay for it at the start. */
+function checkOfEntries(): ValidateFunction<ClientKeyConfig[]> {
+  compiled ??= new Ajv({ useDefaults: true, strict: false, validateSchema: false }).compile<ClientKeyConfig[]>(
+    Type.Array(ClientKey, { maxItems: 10_000 }),
+  );
+  return compiled;
+}
 
 /** The entries of a text. Throws an Error that names the entry and what is wrong, and shows nothing of its content. */
 export function parseKeyFile(text: string): readonly ClientKeyConfig[] {
@@ -15,6 +22,7 @@ export function parseKeyFile(text: string): readonly ClientKeyConfig[] {
   } catch {
     throw new Error('it is neither YAML nor JSON');
   }
+  const check = checkOfEntries();
   if (check(data)) return data;
   const [error] = check.errors ?? [];
   const [, index, member] = (error?.instancePath ?? '').split('/');

@@ -9,6 +9,8 @@ export class HeldBytes {
   total = 0;
   /** Most that may be held (`server.held_bytes`); follows reloads. */
   max: number;
+  /** Most that memory had room for when it was last looked at. */
+  #fitting = Number.POSITIVE_INFINITY;
 
   constructor(max: number) {
     this.max = max;
@@ -16,7 +18,19 @@ export class HeldBytes {
 
   /** Nothing more is kept for a replay, and a policy that must see a whole body cannot. */
   get full(): boolean {
-    return this.total >= this.max;
+    return this.total >= this.#most;
+  }
+
+  /**
+   * Takes what memory has room for, in bytes. Between two looks a fast network brings more than a small container has,
+   * so it is counted as bodies come; half of it, for a body that is used whole is copied once.
+   */
+  fit(room: number): void {
+    this.#fitting = this.total + Math.max(0, room) / 2;
+  }
+
+  get #most(): number {
+    return Math.min(this.max, this.#fitting);
   }
 
   /**
@@ -25,6 +39,6 @@ export class HeldBytes {
    */
   ahead(replayBytes: number, mostBytes: number): number {
     if (this.full) return passingBytes;
-    return this.total * 2 > this.max ? replayBytes : Math.max(replayBytes, mostBytes);
+    return this.total * 2 > this.#most ? replayBytes : Math.max(replayBytes, mostBytes);
   }
 }

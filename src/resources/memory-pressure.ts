@@ -23,11 +23,17 @@ export class MemoryPressure {
   readonly #limit: number;
   /** What the process needed at its start besides heap and buffers: code, stacks, libraries. */
   readonly #native: number;
+  readonly #onRoom: (bytes: number) => void;
   readonly #timer: NodeJS.Timeout;
   #collectedAt = Number.NEGATIVE_INFINITY;
 
-  /** @param limit bytes that the process may have; by default what the cgroup allows, else no limit but the heap's */
-  constructor(threshold: number, log: PolicyLogger, limit = cgroupLimit()) {
+  /**
+   * @param limit bytes that the process may have; by default what the cgroup allows, else no limit but the heap's
+   * @param onRoom is told at each look how many bytes more would still do: up to halfway from the threshold to the limit,
+   *   so that garbage is collected before nothing more is held
+   */
+  constructor(threshold: number, log: PolicyLogger, limit = cgroupLimit(), onRoom: (bytes: number) => void = () => {}) {
+    this.#onRoom = onRoom;
     this.threshold = threshold;
     this.#log = log;
     this.#limit = limit;
@@ -66,7 +72,9 @@ export class MemoryPressure {
     const { rss, heapUsed, arrayBuffers } = process.memoryUsage();
     const empty = Math.max(0, heap.total_physical_size - heap.used_heap_size);
     const live = this.#native + (heapUsed + arrayBuffers) * 1.25;
-    return Math.max(Math.min(rss - empty, live) / this.#limit, heap.used_heap_size / heap.heap_size_limit);
+    const used = Math.min(rss - empty, live);
+    this.#onRoom(this.threshold < 1 ? (this.#limit * (1 + this.threshold)) / 2 - used : Number.POSITIVE_INFINITY);
+    return Math.max(used / this.#limit, heap.used_heap_size / heap.heap_size_limit);
   }
 }
 

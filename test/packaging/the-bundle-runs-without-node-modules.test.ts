@@ -77,3 +77,29 @@ test('the notices hold the licence of every package in the bundle', async () => 
     assert.match(notices.slice(at, at + 1500), /copyright|apache license/i, name);
   }
 });
+
+test('the list of components names what the bundle holds, at the versions of the lock file, and nothing else', async () => {
+  const bom: { specVersion: string; components: { name: string; version: string; purl: string; hashes: unknown[] }[] } =
+    JSON.parse(await readFile(join(app, 'dist/sbom.cdx.json'), 'utf8'));
+  assert.equal(bom.specVersion, '1.6');
+  const { packages } = JSON.parse(text('package-lock.json')) as {
+    packages: Record<string, { version?: string; dev?: boolean }>;
+  };
+  const notices = await readFile(join(app, 'dist/THIRD-PARTY-LICENSES.txt'), 'utf8');
+  for (const { name, version, purl, hashes } of bom.components) {
+    const locked = Object.entries(packages).filter(([path]) => path.endsWith(`node_modules/${name}`));
+    assert.ok(
+      locked.some(([, entry]) => entry.version === version && entry.dev !== true),
+      `${name}@${version} is no production package of the lock file`,
+    );
+    assert.equal(purl, `pkg:npm/${name.replace('@', '%40')}@${version}`);
+    assert.equal(hashes.length, 1, name);
+    assert.ok(notices.includes(`\n${name}@${version} (`), name);
+  }
+  const names = new Set(bom.components.map(({ name }) => name));
+  // CommonJS modules are known in the bundle by their paths.
+  const bundle = await readFile(join(app, 'dist/sluice.js'), 'utf8');
+  const held = [...bundle.matchAll(/node_modules\/((?:@[^/"]+\/)?[^/"]+)\/[^"]*"\(/g)].map(([, name = '']) => name);
+  assert.ok(held.includes('undici'));
+  for (const name of held) assert.ok(names.has(name), `${name} is in the bundle`);
+});

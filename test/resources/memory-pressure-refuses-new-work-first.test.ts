@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { HeldBytes } from '../../src/http/held-bytes.ts';
 import { MemoryPressure } from '../../src/resources/memory-pressure.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { startRawUpstream } from '../support/raw-upstream.ts';
@@ -77,3 +78,36 @@ async function until(pressure: MemoryPressure, holds: () => boolean): Promise<vo
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
+
+test('what bodies may hold is counted as they come, by the room that memory had when it was looked at last', () => {
+  const held = new HeldBytes(1000);
+  held.total = 100;
+  held.fit(200);
+  held.total = 199;
+  assert.equal(held.full, false);
+  held.total = 200;
+  assert.equal(held.full, true, 'half of the room is left for a copy');
+  held.fit(-50);
+  assert.equal(held.full, true);
+  held.fit(Number.POSITIVE_INFINITY);
+  assert.equal(held.full, false);
+  held.total = 1000;
+  assert.equal(held.full, true, 'never more than server.held_bytes');
+});
+
+test('the room ends between the threshold and the limit, and is not bounded where nothing is shed', async (t) => {
+  const log = { info() {}, warn() {}, error() {} };
+  const limit = process.memoryUsage.rss() * 2;
+  const roomAt = async (threshold: number) => {
+    const { promise, resolve } = Promise.withResolvers<number>();
+    const pressure = new MemoryPressure(threshold, log, limit, resolve);
+    t.after(() => pressure.close());
+    // What looks does not hold the process.
+    const hold = setInterval(() => undefined, 1000);
+    const room = await promise.finally(() => clearInterval(hold));
+    return { room, used: pressure.ratio * limit };
+  };
+  const { room, used } = await roomAt(0.8);
+  assert.ok(room > 0 && room <= limit * 0.9 && Math.abs(room + used - limit * 0.9) < limit * 0.05, `${room}`);
+  assert.equal((await roomAt(1)).room, Number.POSITIVE_INFINITY);
+});

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { inheritedBreak } from './broken-build.ts';
 import { closeAfter, type Scope } from './close-after.ts';
 import { type LogLine, LogLines } from './log-lines.ts';
+import type { MemoryCgroup } from './memory-cgroup.ts';
 
 /** How a process ended: its exit code, or the signal that killed it. */
 export interface Exit {
@@ -35,6 +36,12 @@ export interface SluiceProcess {
 export interface SpawnOptions {
   readonly t?: Scope;
   readonly cwd?: string;
+  /** Flags of Node. */
+  readonly flags?: readonly string[];
+  /** Another file than `src/main.ts`, e.g. a bundle. */
+  readonly main?: string;
+  /** The group whose memory limit it gets, before Node looks for one. */
+  readonly cgroup?: MemoryCgroup | undefined;
 }
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -49,7 +56,10 @@ export function spawnSluice(
   options: SpawnOptions = {},
 ): SluiceProcess {
   const { PATH, HOME } = process.env;
-  const child = spawn(process.execPath, [main, ...args], {
+  const command = [process.execPath, ...(options.flags ?? []), options.main ?? main, ...args];
+  const { cgroup } = options;
+  const [program = '', ...rest] = cgroup === undefined ? command : cgroup.commandWithin(command);
+  const child = spawn(program, rest, {
     cwd: options.cwd ?? fileURLToPath(new URL('../..', import.meta.url)),
     env: { PATH, HOME, ...inheritedBreak(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
