@@ -6,6 +6,7 @@ import { MemorySlots } from './memory-slots.ts';
 import { MemoryStore } from './memory-store.ts';
 import { RedisSlots } from './redis-slots.ts';
 import { RedisStore } from './redis-store.ts';
+import { shareOf } from './share.ts';
 import type { ManagedSlots, OnWait } from './slots.ts';
 import type { LimitStore, ManagedLimitStore, StoreState, Window } from './store.ts';
 
@@ -94,7 +95,7 @@ export async function createLimitStore(options: LimitStoreOptions = {}): Promise
   clearTimeout(patience);
   const limiter = async (id: string, limits: LimiterOptions) => {
     const { WindowLimiterRedis } = await import('./limiter-redis.ts');
-    const share = Math.max(Math.min(1, limits.points), Math.floor(limits.points / (options.replicas ?? 1)));
+    const share = shareOf(limits.points, options.replicas);
     return new WindowLimiterRedis({
       ...limits,
       keyPrefix: limiterId(id, limits),

@@ -3,6 +3,7 @@
  * this process, by this replica's share of the limit.
  */
 import type { MemoryStore } from './memory-store.ts';
+import { shareOf } from './share.ts';
 import type { Claim, LimitStore, Usage, Verdict, Window } from './store.ts';
 
 /** After so long a refused client may try whether the store works again. */
@@ -15,7 +16,7 @@ export class Fallback implements LimitStore {
   /** One window with this replica's share for each configured one. */
   readonly #shares = new WeakMap<Window, Window>();
 
-  /** @param replicas replicas that share the limits; each admits `limit / replicas`, rounded down, but one at least */
+  /** @param replicas replicas that share the limits; see {@link shareOf} */
   constructor(memory: MemoryStore, replicas = 1) {
     this.#memory = memory;
     this.#replicas = Math.max(1, replicas);
@@ -50,7 +51,7 @@ export class Fallback implements LimitStore {
     if (this.#replicas === 1) return window;
     let share = this.#shares.get(window);
     if (share === undefined) {
-      share = { ...window, limit: Math.max(1, Math.floor(window.limit / this.#replicas)) };
+      share = { ...window, limit: shareOf(window.limit, this.#replicas) };
       this.#shares.set(window, share);
     }
     return share;

@@ -8,6 +8,7 @@ import { inTime } from './in-time.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { QueuedSlots } from './queued-slots.ts';
 import { RedisKey, RedisSlot, type SlotHolder } from './redis-slot.ts';
+import { shareOf } from './share.ts';
 import { type SlotClient, SlotLeases } from './slot-leases.ts';
 import { SlotQuestions } from './slot-questions.ts';
 import type { Answer, Bulkhead, OnWait, SlotsOfKey } from './slots.ts';
@@ -231,6 +232,6 @@ export class RedisSlots extends QueuedSlots<RedisKey> implements SlotHolder {
   }
 
   #share(key: RedisKey): number {
-    return Math.max(1, Math.floor(key.limit / this.#replicas));
+    return shareOf(key.limit, this.#replicas);
   }
 }

@@ -1,11 +1,10 @@
 /** A Sluice in a process of its own, with everything it speaks to, all of it recorded. */
 
-import { once } from 'node:events';
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { inheritedBreak } from '../support/broken-build.ts';
+import { freePort } from '../support/free-port.ts';
 import type { RawUpstream } from '../support/raw-upstream.ts';
 import { type PrivateRedis, startRedis } from '../support/redis.ts';
 import { selfSignedCertificate } from '../support/self-signed-certificate.ts';
@@ -151,15 +150,4 @@ async function addFiles(captures: Captures, folder: string): Promise<void> {
     const path = join(folder, name);
     if ((await stat(path)).isFile()) captures.add('files', await readFile(path));
   }
-}
-
-/** A port on which nobody listens. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

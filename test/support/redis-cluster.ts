@@ -1,7 +1,8 @@
 /** A Redis Cluster of three primaries, from Debian's redis-server. */
 import type { ChildProcess } from 'node:child_process';
 import type { Scope } from './close-after.ts';
-import { commandAt, freePort, launchRedis, privateFolder, stopRedis, until } from './redis-process.ts';
+import { freePort } from './free-port.ts';
+import { commandAt, launchRedis, privateFolder, stopRedis, until } from './redis-process.ts';
 
 /** One node and the slots it has. */
 export interface ClusterNode {

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findTool, installTool, type Tool } from './debian-tool.ts';
+import { freePort } from './free-port.ts';
 
 /** The Redis that the whole test run shares. */
 export interface RunRedis {
@@ -83,13 +83,4 @@ function accepting(child: ChildProcess, server: string): Promise<void> {
       reject(new Error(`${server} ended with ${code ?? signal}:\n${output.trim()}`)),
     );
   });
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }

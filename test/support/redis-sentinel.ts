@@ -3,7 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Scope } from './close-after.ts';
-import { freePort, launch, launchRedis, privateFolder, stopRedis, until } from './redis-process.ts';
+import { freePort } from './free-port.ts';
+import { launch, launchRedis, privateFolder, stopRedis, until } from './redis-process.ts';
 
 /** What was started; all of it ends after the test. */
 export interface SentinelSetup {

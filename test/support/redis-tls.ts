@@ -2,7 +2,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Scope } from './close-after.ts';
-import { freePort, launchRedis, privateFolder, stopRedis } from './redis-process.ts';
+import { freePort } from './free-port.ts';
+import { launchRedis, privateFolder, stopRedis } from './redis-process.ts';
 import { selfSignedCertificate } from './self-signed-certificate.ts';
 
 /** What was started, and what a client needs for it. */

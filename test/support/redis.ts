@@ -1,6 +1,7 @@
 /** A real Redis for tests: one of their own to hurt, or the one that the run provides. */
 import type { TestContext } from 'node:test';
-import { commandAt, freePort, launchRedis, privateFolder, stopRedis } from './redis-process.ts';
+import { freePort } from './free-port.ts';
+import { commandAt, launchRedis, privateFolder, stopRedis } from './redis-process.ts';
 
 /** A private redis-server, ended after the test. */
 export interface PrivateRedis {

@@ -8,11 +8,12 @@ import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { startProvider } from '../../support/fake-provider.ts';
+import { freePort } from '../../support/free-port.ts';
 import { openStreams } from '../../support/open-streams.ts';
 import { proxyYaml } from '../../support/proxy-yaml.ts';
 import { buildImage, type Image } from './build-image.ts';
 import { type Container, startContainer } from './container.ts';
-import { freePort, type Start, timeToReady } from './time-to-ready.ts';
+import { type Start, timeToReady } from './time-to-ready.ts';
 
 const MiB = 1024 * 1024;
 const memoryBytes = 128 * MiB;

@@ -1,7 +1,5 @@
-import { once } from 'node:events';
 import { readFile, readlink, rm } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Image } from './build-image.ts';
@@ -40,16 +38,6 @@ export async function timeToReady(image: Image, port: number, options: Container
     await command('runc', 'delete', '--force', id);
     await rm(bundle, { recursive: true, force: true });
   }
-}
-
-/** A port of 127.0.0.1 that nobody listens on now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 function isReady(port: number): Promise<boolean> {
