@@ -93,7 +93,8 @@ export class ClientConnection {
     this.#current = undefined;
     const request = this.#waiting.shift();
     if (request !== undefined) this.#held.total -= bodyAhead(request.req);
-    if (request !== undefined && !request.req.socket.destroyed) this.#begin(request);
+    // Behind an answer that says `close` nothing more is a request.
+    if (request?.req.socket.writable === true) this.#begin(request);
   }
 }
 

@@ -96,7 +96,7 @@ export class HttpExchange extends Context implements AttemptOwner {
   attemptHead(attempt: UpstreamAttempt, status: number, statusText: string, headers: HeaderList): void {
     this.observer.attemptAnswered(attempt, status);
     if (this.#retries.granted(attempt, { kind: 'response', status, headers })) {
-      attempt.abort('another attempt follows');
+      attempt.abort();
       this.observer.attemptEnded(attempt, status, undefined);
       this.#nextAttempt();
       return;
@@ -278,7 +278,7 @@ export class HttpExchange extends Context implements AttemptOwner {
     const attempt = this.#attempt;
     this.#attempt = undefined;
     if (attempt === undefined || attempt.over) return;
-    attempt.abort('the exchange has ended');
+    attempt.abort();
     this.endReading();
     this.observer.attemptEnded(attempt, attempt.answered ? this.status : 0, reason);
   }

@@ -1,7 +1,7 @@
 /** Which header fields stay behind when a message passes on: hop-by-hop ones, credentials, what identifies players. */
 import { problem } from '../errors.ts';
 import type { Decision } from '../pipeline/subject.ts';
-import { HeaderLines, HeaderList } from './headers.ts';
+import { type HeaderLines, HeaderList } from './headers.ts';
 
 /** Fields that belong to one connection (RFC 9110 §7.6.1) and framing that the next hop makes anew. */
 const hopByHop = [
@@ -72,19 +72,8 @@ export function outboundHeaders(
   return out;
 }
 
-/** Whether a response is coded for this hop in a way that nobody here undoes: without its name its bytes mean nothing. */
-export function hasForeignCoding(raw: readonly (Buffer | string)[]): boolean {
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i];
-    if (name?.length !== 17 || name.toString().toLowerCase() !== 'transfer-encoding') continue;
-    if (raw[i + 1]?.toString().trim().toLowerCase() !== 'chunked') return true;
-  }
-  return false;
-}
-
-/** The headers that go to the client from an upstream's response: names and values as read, without hop-by-hop ones. */
-export function inboundHeaders(raw: readonly (Buffer | string)[]): HeaderList {
-  const all = new HeaderLines(raw.map((item) => (typeof item === 'string' ? item : item.toString('latin1'))));
+/** The headers that go to the client from an upstream's response: names and values as they came, without hop-by-hop ones. */
+export function endToEnd(all: HeaderLines): HeaderList {
   const listed = connectionListed(all);
   const out = new HeaderList();
   for (let i = 0; i < all.keys.length; i++) {

@@ -1,17 +1,19 @@
 /**
- * One try of an exchange at one upstream: the handler that undici calls, our own timers, and the end of it told to its
- * owner exactly once. Nothing here knows about policies or the client.
+ * One try of an exchange at one upstream: its request, its timers, and the end of it told to its owner exactly once.
+ * Nothing here knows about policies or the client.
  */
 import type { Readable } from 'node:stream';
-import type { Dispatcher } from 'undici';
 import type { Failure } from '../errors.ts';
 import { BodyStream } from '../http/body-stream.ts';
-import type { HeaderList } from '../http/headers.ts';
-import { hasForeignCoding, inboundHeaders } from '../http/hygiene.ts';
+import { HeaderLines, type HeaderList } from '../http/headers.ts';
+import { endToEnd } from '../http/hygiene.ts';
 import type { AttemptHooks, UpstreamInfo } from '../policy.ts';
 import type { ConnectTimings } from './connector.ts';
 import { AttemptError, failureOf } from './failures.ts';
-import type { Connection, PooledHandler } from './pool.ts';
+import type { Http1Connection } from './http1/connection.ts';
+import type { RequestMessage } from './http1/request-head.ts';
+import type { ResponseHead } from './http1/response-head.ts';
+import type { PooledRequest } from './pool.ts';
 import type { Upstream } from './upstream.ts';
 
 /** Who an attempt reports to. */
@@ -36,13 +38,11 @@ export interface OutgoingMessage {
 }
 
 /** See the module. */
-export class UpstreamAttempt implements PooledHandler {
+export class UpstreamAttempt implements PooledRequest {
   readonly number: number;
   readonly headers: HeaderList;
   readonly hooks: AttemptHooks[] = [];
   readonly runtime: Upstream;
-  connection: Connection | undefined;
-  failed = false;
   keyId: string | undefined;
   /** Whether the response's head has come. */
   answered = false;
@@ -54,11 +54,8 @@ export class UpstreamAttempt implements PooledHandler {
   timings: ConnectTimings | undefined;
 
   readonly #owner: AttemptOwner;
-  #controller: Dispatcher.DispatchController | undefined;
-  #dispatched = false;
-  #body: BodyStream | undefined;
-  /** What the connection had brought before: one byte more is a byte of this answer. */
-  #readBefore: number | undefined;
+  #connection: Http1Connection | undefined;
+  #message: RequestMessage | undefined;
   #over = false;
   #total: NodeJS.Timeout | undefined;
   /** First byte, then idle. */
@@ -82,7 +79,12 @@ export class UpstreamAttempt implements PooledHandler {
 
   /** Whether it has a connection and its headers have been sent. */
   get sent(): boolean {
-    return this.#controller !== undefined;
+    return this.#connection !== undefined;
+  }
+
+  get message(): RequestMessage {
+    if (this.#message === undefined) throw new Error('nothing has been sent');
+    return this.#message;
   }
 
   /** Sends the request. Fails (asynchronously to nobody: through the owner) when the pool is full. */
@@ -90,112 +92,86 @@ export class UpstreamAttempt implements PooledHandler {
     if (this.#over) return;
     const { pool, timeouts, basePath } = this.runtime;
     if (pool.full) {
-      this.#fail(new AttemptError('upstream_busy', 'the connection pool and its queue are full'));
+      this.#fail(new AttemptError('upstream_busy', 'the connection pool and its queue are full'), false);
       return;
     }
     if (timeouts.total > 0) this.#total = setTimeout(onTotal, timeouts.total, this);
-    this.#dispatched = true;
-    if (message.body instanceof BodyStream) this.#body = message.body;
     this.dispatchedAt = performance.now();
-    pool.dispatch(
-      {
-        path: basePath + message.target,
-        method: message.method as Dispatcher.HttpMethod,
-        headers: this.headers.flat,
-        body: message.body,
-      },
-      this,
-    );
+    this.#message = {
+      path: basePath + message.target,
+      method: message.method,
+      headers: this.headers,
+      body: message.body,
+    };
+    pool.dispatch(this);
   }
 
   /** Stops it without telling the owner. */
-  abort(reason: string): void {
+  abort(): void {
     if (this.#over) return;
     this.#finish();
-    if (this.#controller === undefined) this.connection?.unwanted();
-    else this.#controller.abort(new AttemptError('internal_error', reason));
+    this.#leave();
   }
 
   /** Lets the upstream go on after `attemptData` returned false. */
   resume(): void {
+    if (this.#over) return;
     this.#phase?.refresh();
-    this.#controller?.resume();
+    this.#connection?.resume();
   }
 
   /** Fails it as a timeout does. */
   fail(error: AttemptError): void {
     if (this.#over) return;
-    this.#fail(error);
-    if (this.#controller === undefined) this.connection?.unwanted();
-    else this.#controller.abort(error);
+    this.#fail(error, false);
+    this.#leave();
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    // A request that was aborted while it waited for a connection must not be sent; throwing here keeps the socket.
-    if (this.#over) throw new AttemptError('internal_error', 'aborted before it was sent');
-    this.#controller = controller;
-    this.#readBefore = this.connection?.bytesRead ?? 0;
-    this.connection?.expectHead();
+  started(connection: Http1Connection, timings: ConnectTimings | undefined): void {
+    this.#connection = connection;
     this.sentAt = performance.now();
-    this.timings = this.connection?.takeTimings();
+    this.timings = timings;
     const limit = this.runtime.timeouts.first_byte;
     if (limit > 0) this.#phase = setTimeout(onPhase, limit, this);
   }
 
   /** Part of the body has been sent: a long upload is not a late answer. */
-  onBodySent(): void {
+  bodySent(): void {
     this.#phase?.refresh();
   }
 
-  onResponseStart(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    _headers: unknown,
-    statusText?: string,
-  ): void {
+  informed({ status, headers }: ResponseHead): void {
+    if (!this.#over) this.#owner.attemptInformed(status, endToEnd(headers));
+  }
+
+  head({ status, reason, headers }: ResponseHead): void {
     if (this.#over) return;
-    const raw = (controller.rawHeaders ?? []) as (Buffer | string)[];
-    if (hasForeignCoding(raw)) {
-      this.fail(new AttemptError('upstream_protocol', 'a Transfer-Encoding other than chunked'));
-      return;
-    }
-    const headers = inboundHeaders(raw);
-    if (status < 200) {
-      this.#owner.attemptInformed(status, headers);
-      return;
-    }
+    const passed = endToEnd(headers);
     // No content can follow, and a length of it would make the client wait for some (RFC 9110 §8.6).
-    if (status === 204) headers.delete('content-length');
+    if (status === 204) passed.delete('content-length');
     this.answered = true;
     this.answeredAt = performance.now();
     clearTimeout(this.#phase);
     const { idle } = this.runtime.timeouts;
     this.#phase = idle > 0 ? setTimeout(onPhase, idle, this) : undefined;
-    this.#owner.attemptHead(this, status, statusText ?? '', headers);
+    this.#owner.attemptHead(this, status, reason, passed);
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  data(chunk: Buffer): void {
     if (this.#over) return;
     this.#phase?.refresh();
-    if (!this.#owner.attemptData(this, chunk)) controller.pause();
+    if (!this.#owner.attemptData(this, chunk)) this.#connection?.pause();
   }
 
-  onResponseEnd(controller: Dispatcher.DispatchController): void {
+  ended(trailers: readonly string[]): void {
     if (this.#over) return;
-    if (this.connection?.broken === true) {
-      // undici takes the reset of a connection for the end of a response that has no other one.
-      this.#fail(new AttemptError('upstream_reset', 'the connection was reset'));
-      return;
-    }
-    if (this.connection !== undefined) this.connection.served++;
     this.#finish();
-    const trailers = (controller.rawTrailers ?? []) as (Buffer | string)[];
-    this.#owner.attemptEnd(this, trailers.length === 0 ? [] : inboundHeaders(trailers).flat);
+    this.#owner.attemptEnd(this, trailers.length === 0 ? [] : endToEnd(new HeaderLines([...trailers])).flat);
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
-    this.failed = true;
-    this.#fail(error);
+  failed(error: Error, untouched: boolean): void {
+    // Once a byte of an answer has come the upstream was at work: it is no stale connection (RFC 9110 §9.2.2).
+    this.#fail(error, untouched && (this.#connection?.served ?? 0) > 0);
   }
 
   /** A timer has fired. A response that waits for its client is not idle. */
@@ -204,33 +180,40 @@ export class UpstreamAttempt implements PooledHandler {
     const { timeouts } = this.runtime;
     if (kind === 'total') {
       this.fail(new AttemptError('upstream_total_timeout', `not complete within ${timeouts.total} ms`));
-    } else if (!this.answered && this.#body?.starved === true) {
+    } else if (!this.answered && this.#starved) {
       // The client owes a part of its body: that is no fault of the upstream (`server.request_timeout` bounds it).
       this.#phase?.refresh();
     } else if (!this.answered) {
       this.fail(new AttemptError('upstream_first_byte_timeout', `no answer within ${timeouts.first_byte} ms`));
-    } else if (this.#controller?.paused === true) {
+    } else if (this.#connection?.paused === true) {
       this.#phase?.refresh();
     } else {
       this.fail(new AttemptError('upstream_idle_timeout', `nothing sent for ${timeouts.idle} ms`));
     }
   }
 
-  #fail(error: unknown): void {
+  get #starved(): boolean {
+    const body = this.#message?.body;
+    return body instanceof BodyStream && body.starved;
+  }
+
+  #fail(error: unknown, reused: boolean): void {
     if (this.#over) return;
-    const { connection } = this;
-    // Once a byte of an answer has come the upstream was at work: it is no stale connection (RFC 9110 §9.2.2).
-    const untouched = this.#readBefore === undefined || connection?.bytesRead === this.#readBefore;
-    const reused = (connection?.served ?? 0) > 0 && untouched;
     this.#finish();
     this.#owner.attemptFailed(this, failureOf(error, reused));
+  }
+
+  /** Nobody waits for its answer any more: gives up its place in the queue, or the connection. */
+  #leave(): void {
+    if (this.#connection === undefined) this.runtime.pool.forget(this);
+    else this.#connection.destroy();
   }
 
   #finish(): void {
     this.#over = true;
     clearTimeout(this.#total);
     clearTimeout(this.#phase);
-    if (this.#dispatched) this.runtime.pool.done();
+    if (this.#message !== undefined) this.runtime.pool.done();
   }
 }
 

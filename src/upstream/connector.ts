@@ -2,21 +2,26 @@
  * Opens connections to one upstream: address guard, one deadline over DNS, TCP and TLS, a private CA and client
  * certificates, HTTP/1.1 only (over HTTP/2 a cut answer can look complete).
  */
-import type { Socket } from 'node:net';
-import { buildConnector } from 'undici';
+import type { OnReadOpts, Socket } from 'node:net';
 import type { ProblemCode } from '../errors.ts';
 import { forbiddenAddress, forbiddenHost } from './address-guard.ts';
 import { openTunnel } from './egress-proxy.ts';
+import { SocketOpener, type SocketTarget, type TlsFiles } from './open-socket.ts';
 
 /** How to connect to an upstream. */
 export interface ConnectorOptions {
   /** DNS, TCP and TLS together, in milliseconds; 0: no limit. */
   readonly connectMs: number;
   readonly allowPrivate: boolean;
-  readonly tls: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
+  readonly tls: TlsFiles;
   /** A CONNECT proxy, which then resolves names and is itself trusted. */
   readonly egressProxy: URL | undefined;
+  /** Where sockets are read to, if they can be (not through a tunnel); else, and without it, they emit `data`. */
+  readonly onread?: OnReadOpts;
 }
+
+/** Called once: with a socket, or with the reason why there is none. */
+export type ConnectCallback = (...result: [error: null, socket: Socket] | [error: Error, socket: null]) => void;
 
 /** Why there is no connection. */
 export class ConnectError extends Error {
@@ -44,7 +49,7 @@ export function timingsOf(socket: Socket): ConnectTimings | undefined {
 }
 
 /** Opens a connection and calls back once, never in the same tick. Returns what gives it up before that. */
-export type Connector = (...args: Parameters<buildConnector.connector>) => () => void;
+export type Connector = (target: SocketTarget, callback: ConnectCallback) => () => void;
 
 /**
  * The same for whoever else fetches from a host that a configuration names, e.g. keys of an issuer of tokens: what is left
@@ -54,11 +59,11 @@ export function guardedConnector(options: Partial<ConnectorOptions> = {}): Conne
   return createConnector({ connectMs: 5000, allowPrivate: false, tls: {}, egressProxy: undefined, ...options });
 }
 
-/** Makes the connector that undici's clients and the WebSocket agent share. */
+/** Makes a connector. */
 export function createConnector(options: ConnectorOptions): Connector {
-  const open = buildConnector({ allowH2: false, timeout: 0, keepAliveInitialDelay: 30_000, ...options.tls });
+  const opener = new SocketOpener(options.tls, options.onread);
   return (target, callback) => {
-    const attempt = new Connecting(options, open, target, callback);
+    const attempt = new Connecting(options, opener, target, callback);
     attempt.start();
     return () => attempt.settle(new ConnectError('upstream_connect', 'nobody waits for the connection any more'));
   };
@@ -67,9 +72,9 @@ export function createConnector(options: ConnectorOptions): Connector {
 /** One connection that is being opened. */
 class Connecting {
   readonly #options: ConnectorOptions;
-  readonly #open: buildConnector.connector;
-  readonly #target: buildConnector.Options;
-  readonly #callback: buildConnector.Callback;
+  readonly #opener: SocketOpener;
+  readonly #target: SocketTarget;
+  readonly #callback: ConnectCallback;
   readonly #timer: NodeJS.Timeout | undefined;
   #opening: { destroy(): unknown } | undefined;
   #settled = false;
@@ -77,14 +82,9 @@ class Connecting {
   #resolvedAt: number | undefined;
   #connectedAt: number | undefined;
 
-  constructor(
-    options: ConnectorOptions,
-    open: buildConnector.connector,
-    target: buildConnector.Options,
-    callback: buildConnector.Callback,
-  ) {
+  constructor(options: ConnectorOptions, opener: SocketOpener, target: SocketTarget, callback: ConnectCallback) {
     this.#options = options;
-    this.#open = open;
+    this.#opener = opener;
     this.#target = target;
     this.#callback = callback;
     const { connectMs } = options;
@@ -96,7 +96,7 @@ class Connecting {
     const { hostname, protocol } = this.#target;
     const reason = allowPrivate ? undefined : forbiddenHost(hostname);
     if (reason !== undefined) {
-      // In the next tick: undici expects its connector to answer later.
+      // Never in the same tick.
       process.nextTick(() => this.settle(forbidden(reason)));
     } else if (egressProxy === undefined) {
       this.#connect(undefined);
@@ -142,19 +142,15 @@ class Connecting {
   #connect(tunnel: Socket | undefined): void {
     const guarded = !this.#options.allowPrivate && tunnel === undefined;
     if (tunnel !== undefined) this.#connectedAt = performance.now();
-    const through = tunnel === undefined ? {} : { httpSocket: tunnel };
-    const opening = asSocket(
-      this.#open({ ...this.#target, ...through }, (error, connected) => {
-        if (error !== null) {
-          this.settle(connectError(error, this.#target.protocol === 'https:' && this.#connectedAt !== undefined));
-          return;
-        }
-        const { remoteAddress } = connected;
-        if (!guarded) this.settle(undefined, connected);
-        else if (remoteAddress === undefined) this.settle(new ConnectError('upstream_connect', 'connection lost'));
-        else this.#judge(remoteAddress, connected);
-      }),
-    );
+    const secure = this.#target.protocol === 'https:';
+    const opening = this.#opener.open(this.#target, tunnel);
+    opening.on('error', (error) => this.settle(connectError(error, secure && this.#connectedAt !== undefined)));
+    opening.once(secure ? 'secureConnect' : 'connect', () => {
+      const { remoteAddress } = opening;
+      if (!guarded) this.settle(undefined, opening);
+      else if (remoteAddress === undefined) this.settle(new ConnectError('upstream_connect', 'connection lost'));
+      else this.#judge(remoteAddress, opening);
+    });
     this.#opening = opening;
     opening.once('connect', () => {
       this.#connectedAt ??= performance.now();
@@ -174,11 +170,6 @@ class Connecting {
     if (reason === undefined) this.settle(undefined, connected);
     else this.settle(forbidden(reason));
   }
-}
-
-/** undici types the result of a connector as void, but it is the socket. */
-function asSocket(value: unknown): Socket {
-  return value as Socket;
 }
 
 function forbidden(reason: string): ConnectError {

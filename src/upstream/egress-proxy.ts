@@ -3,11 +3,12 @@ import { request } from 'node:http';
 import type { Socket } from 'node:net';
 import { percentDecoded } from '../http/percent-decoded.ts';
 import { rememberSecret } from '../telemetry/known-secrets.ts';
+import type { SocketTarget } from './open-socket.ts';
 
 /** Opens a tunnel; calls back once, unless what it returns was destroyed before. */
 export function openTunnel(
   proxy: URL,
-  target: { hostname: string; port?: string; protocol: string },
+  target: SocketTarget,
   callback: (error: Error | undefined, tunnel: Socket | undefined) => void,
 ): { destroy(): unknown } {
   const port = target.port || (target.protocol === 'https:' ? '443' : '80');

@@ -1,106 +1,18 @@
 /**
- * Keep-alive connections to one upstream: undici's Pool with its hazards covered. Its queue is unbounded, so requests
- * beyond the bound are refused here; a dispatch that fails synchronously would leave its client busy for ever, so the
- * client reports such a one as accepted.
+ * Keep-alive connections to one upstream and the requests that wait for one, both bounded. A request takes the connection
+ * that was used last; without one it waits, first come first served, while as many are opened as may be.
  */
-import type { Socket } from 'node:net';
-import { Client, type Dispatcher, Pool } from 'undici';
+import type { OnReadOpts, Socket } from 'node:net';
 import { type Connector, type ConnectTimings, timingsOf } from './connector.ts';
-import { DropContinue } from './drop-continue.ts';
+import { type ConnectionOwner, Http1Connection, type Origin, type ResponseHandler } from './http1/connection.ts';
+import type { RequestMessage } from './http1/request-head.ts';
 
-/** What a connection tells the handler of a request. */
-export interface PooledHandler extends Dispatcher.DispatchHandler {
-  /** Set before anything else is called: whether the connection has served a request before, asked when a socket fails. */
-  connection: Connection | undefined;
-  /** Whether `onResponseError` has been called. */
-  readonly failed: boolean;
+/** A request on its way. */
+export interface PooledRequest extends ResponseHandler {
+  readonly message: RequestMessage;
+  /** It has a connection, and its head is about to be written. `timings` of the connection that was opened for it. */
+  started(connection: Http1Connection, timings: ConnectTimings | undefined): void;
 }
-
-/** One connection at a time, reconnecting when it has been closed. */
-export class Connection extends Client {
-  /** Whole responses that the present socket has brought. */
-  served = 0;
-  readonly #link: Link;
-
-  constructor(origin: URL, options: Client.Options, connector: Connector) {
-    const link = new Link(connector);
-    super(origin, { ...options, connect: link.connect });
-    this.#link = link;
-    this.on('disconnect', () => {
-      this.served = 0;
-    });
-  }
-
-  /** Whether its socket has failed: a response that only its closing ends would otherwise pass for whole. */
-  get broken(): boolean {
-    return this.#link.socket?.errored != null;
-  }
-
-  /** How long its present socket took to open; told once, to the first request on it. */
-  takeTimings(): ConnectTimings | undefined {
-    return this.served === 0 ? this.#link.takeTimings() : undefined;
-  }
-
-  /** Bytes that its present or last socket has brought. */
-  get bytesRead(): number {
-    return this.#link.socket?.bytesRead ?? 0;
-  }
-
-  /** A request has been sent: what comes next is the head of its response. */
-  expectHead(): void {
-    this.#link.interim?.expectHead();
-  }
-
-  override dispatch(options: Dispatcher.DispatchOptions, handler: PooledHandler): boolean {
-    handler.connection = this;
-    const ready = super.dispatch(options, handler);
-    return ready || handler.failed;
-  }
-
-  /** The request that it was being opened for is gone: with nobody else waiting it is not opened at all. */
-  unwanted(): void {
-    if (!this.stats.connected && this.stats.pending <= 1) this.#link.giveUp();
-  }
-}
-
-/** What connects one client, and its present socket. */
-class Link {
-  socket: Socket | undefined;
-  interim: DropContinue | undefined;
-  readonly #connector: Connector;
-  #giveUp: (() => void) | undefined;
-  #told: Socket | undefined;
-
-  constructor(connector: Connector) {
-    this.#connector = connector;
-  }
-
-  readonly connect: Connector = (target, callback) => {
-    this.socket = undefined;
-    this.#giveUp = this.#connector(target, (...result) => {
-      this.#giveUp = undefined;
-      this.socket = result[1] ?? undefined;
-      this.interim = this.socket && new DropContinue(this.socket);
-      callback(...result);
-    });
-    return this.#giveUp;
-  };
-
-  giveUp(): void {
-    this.#giveUp?.();
-  }
-
-  takeTimings(): ConnectTimings | undefined {
-    if (this.#told === this.socket || this.socket === undefined) return undefined;
-    this.#told = this.socket;
-    return timingsOf(this.socket);
-  }
-}
-
-/** Idle connections are kept for so long; a server that announces less (Keep-Alive: timeout) is believed. */
-const keepAliveMs = 30_000;
-/** Closed so long before the server would close, against requests that cross with its FIN. */
-const keepAliveMarginMs = 2_000;
 
 /** Bounds of a pool. */
 export interface PoolOptions {
@@ -110,29 +22,44 @@ export interface PoolOptions {
   readonly max_age: number;
 }
 
-/** The pool of one upstream. */
-export class ConnectionPool {
-  readonly #pool: Pool;
-  readonly #most: number;
-  #inFlight = 0;
+/** Idle connections are kept for so long; a server that announces less (Keep-Alive: timeout) is believed. */
+const keepAliveMs = 30_000;
+/** How often idle connections are looked at. */
+const sweepMs = 1_000;
 
-  constructor(origin: URL, connector: Connector, options: PoolOptions) {
-    this.#most = options.connections + options.queue;
-    this.#pool = new Pool(origin.origin, {
-      connections: options.connections,
-      ...(options.max_age > 0 ? { clientTtl: options.max_age } : {}),
-      allowH2: false,
-      pipelining: 1,
-      // Our own timers are exact and know why; undici's are coarse and would kill slow models.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      keepAliveTimeout: keepAliveMs,
-      keepAliveTimeoutThreshold: keepAliveMarginMs,
-      maxHeaderSize: 64 * 1024,
-      factory: (url: URL, clientOptions: object) => new Connection(url, clientOptions as Client.Options, connector),
-    });
-    // Errors of connections reach their requests; without a listener an emitter would throw.
-    this.#pool.on('connectionError', () => undefined);
+/** Sockets know the connection that reads them. */
+const reader = Symbol('reader');
+type ReadSocket = Socket & { [reader]?: Http1Connection };
+
+/** All connections are read into this one buffer, and copy what they found before the next one is. */
+export const sharedRead: OnReadOpts = {
+  buffer: Buffer.allocUnsafeSlow(64 * 1024),
+  callback(this: ReadSocket, length: number, bytes: Uint8Array): boolean {
+    this[reader]?.read((bytes as Buffer).subarray(0, length));
+    return true;
+  },
+};
+
+/** The pool of one upstream. */
+export class ConnectionPool implements ConnectionOwner {
+  readonly #url: URL;
+  readonly #origin: Origin;
+  readonly #connector: Connector;
+  readonly #options: PoolOptions;
+  readonly #idle: Http1Connection[] = [];
+  readonly #busy = new Set<Http1Connection>();
+  readonly #waiting = new Set<PooledRequest>();
+  /** Connections that are being opened, and what gives each up. */
+  readonly #opening = new Set<{ giveUp: () => void }>();
+  #inFlight = 0;
+  #sweep: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(url: URL, connector: Connector, options: PoolOptions) {
+    this.#url = url;
+    this.#origin = { host: `host: ${url.host}\r\n`, idleMs: keepAliveMs };
+    this.#connector = connector;
+    this.#options = options;
   }
 
   /** Requests on the way or waiting. */
@@ -142,27 +69,148 @@ export class ConnectionPool {
 
   /** Connections with a request on them and without, and requests that wait for one (that is opened, or free). */
   get states(): { readonly active: number; readonly idle: number; readonly queued: number } {
-    const { running, connected, pending } = this.#pool.stats;
-    return { active: running, idle: Math.max(0, connected - running), queued: pending };
+    return { active: this.#busy.size, idle: this.#idle.length, queued: this.#waiting.size };
   }
 
   /** Whether one more request would be too many. */
   get full(): boolean {
-    return this.#inFlight >= this.#most;
+    return this.#inFlight >= this.#options.connections + this.#options.queue;
   }
 
-  /** Sends a request; pair with {@link done} once its handler has seen the end. */
-  dispatch(options: Dispatcher.DispatchOptions, handler: PooledHandler): void {
+  /** Sends a request; pair with {@link done} once it has ended. */
+  dispatch(request: PooledRequest): void {
     this.#inFlight++;
-    this.#pool.dispatch(options, handler);
+    const connection = this.#takeIdle();
+    if (connection !== undefined) {
+      this.#start(connection, request, undefined);
+      return;
+    }
+    this.#waiting.add(request);
+    this.#open();
   }
 
   done(): void {
     this.#inFlight--;
   }
 
-  /** Closes idle connections at once and busy ones with their requests. */
+  /** Nobody waits for this request any more; with nobody else waiting a connection that is being opened is not needed. */
+  forget(request: PooledRequest): void {
+    if (!this.#waiting.delete(request) || this.#opening.size <= this.#waiting.size) return;
+    for (const opening of this.#opening) {
+      this.#opening.delete(opening);
+      opening.giveUp();
+      return;
+    }
+  }
+
+  released(connection: Http1Connection, idleMs: number): void {
+    const { max_age: maxAge } = this.#options;
+    const now = performance.now();
+    this.#busy.delete(connection);
+    if (this.#closed || (maxAge > 0 && now - connection.openedAt >= maxAge)) {
+      connection.destroy();
+      return;
+    }
+    connection.idleUntil = now + idleMs;
+    const next = this.#next();
+    if (next !== undefined) {
+      this.#start(connection, next, undefined);
+      return;
+    }
+    this.#idle.push(connection);
+    this.#sweep ??= setInterval(() => this.#closeIdle(), sweepMs).unref();
+  }
+
+  lost(connection: Http1Connection): void {
+    if (!this.#busy.delete(connection)) {
+      const at = this.#idle.indexOf(connection);
+      if (at >= 0) this.#idle.splice(at, 1);
+    }
+    this.#open();
+  }
+
+  /** Closes every connection; what is on the way or waits fails. */
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    this.#closed = true;
+    clearInterval(this.#sweep);
+    for (const opening of this.#opening) opening.giveUp();
+    this.#opening.clear();
+    for (const request of [...this.#waiting]) request.failed(new Error('the pool was closed'), true);
+    this.#waiting.clear();
+    for (const connection of [...this.#busy]) connection.close(new Error('the pool was closed'));
+    for (const connection of [...this.#idle]) connection.destroy();
+  }
+
+  /** The one that was used last: the others may grow idle and go. */
+  #takeIdle(): Http1Connection | undefined {
+    for (;;) {
+      const connection = this.#idle.pop();
+      if (connection === undefined) return undefined;
+      if (connection.usable(performance.now(), this.#options.max_age)) return connection;
+      connection.destroy();
+    }
+  }
+
+  #next(): PooledRequest | undefined {
+    for (const request of this.#waiting) {
+      this.#waiting.delete(request);
+      return request;
+    }
+    return undefined;
+  }
+
+  #start(connection: Http1Connection, request: PooledRequest, timings: ConnectTimings | undefined): void {
+    this.#busy.add(connection);
+    request.started(connection, timings);
+    try {
+      connection.send(request.message, request);
+    } catch (error) {
+      // Nothing was sent: the connection is as good as before.
+      this.released(connection, keepAliveMs);
+      request.failed(error as Error, true);
+    }
+  }
+
+  /** Opens a connection for each that waits, as far as they are allowed. */
+  #open(): void {
+    const { connections } = this.#options;
+    while (
+      !this.#closed &&
+      this.#opening.size < this.#waiting.size &&
+      this.#opening.size + this.#busy.size + this.#idle.length < connections
+    ) {
+      this.#openOne();
+    }
+  }
+
+  #openOne(): void {
+    const { hostname, protocol, port } = this.#url;
+    const opening = { giveUp: () => {} };
+    this.#opening.add(opening);
+    opening.giveUp = this.#connector({ hostname, protocol, port }, (error, socket) => {
+      const wanted = this.#opening.delete(opening);
+      if (error === null && wanted) this.#opened(socket);
+      else if (error === null) socket.destroy();
+      else if (wanted) this.#next()?.failed(error, true);
+      this.#open();
+    });
+  }
+
+  #opened(socket: Socket): void {
+    const connection = new Http1Connection(socket, this.#origin, this);
+    (socket as ReadSocket)[reader] = connection;
+    // Those that could not be read into the buffer, through a tunnel.
+    socket.on('data', (bytes: Buffer) => connection.read(bytes));
+    const request = this.#next();
+    if (request !== undefined) this.#start(connection, request, timingsOf(socket));
+    else this.released(connection, keepAliveMs);
+  }
+
+  #closeIdle(): void {
+    const now = performance.now();
+    for (const connection of this.#idle.filter(({ idleUntil }) => idleUntil <= now)) connection.destroy();
+    if (this.#idle.length > 0) return;
+    clearInterval(this.#sweep);
+    this.#sweep = undefined;
   }
 }

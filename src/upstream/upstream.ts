@@ -8,7 +8,7 @@ import type { Closable } from '../resources/shared.ts';
 import { readTls } from '../resources/tls-files.ts';
 import { type Connector, createConnector } from './connector.ts';
 import { exemptFromProxy } from './egress-proxy.ts';
-import { ConnectionPool } from './pool.ts';
+import { ConnectionPool, sharedRead } from './pool.ts';
 
 /** See the module. */
 export class Upstream implements Closable {
@@ -35,13 +35,14 @@ export class Upstream implements Closable {
     this.port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
     const viaProxy = config.egress_proxy !== '' && !exemptFromProxy(this.host, env.NO_PROXY ?? env.no_proxy);
     this.#url = url;
-    this.#connector = createConnector({
+    const options = {
       connectMs: config.timeouts.connect,
       allowPrivate: config.allow_private,
       tls: readTls(config.tls),
       egressProxy: viaProxy ? new URL(config.egress_proxy) : undefined,
-    });
-    this.pool = new ConnectionPool(this.target, this.#connector, config.pool);
+    };
+    this.#connector = createConnector(options);
+    this.pool = new ConnectionPool(this.target, createConnector({ ...options, onread: sharedRead }), config.pool);
   }
 
   /** For a WebSocket handshake, which http-proxy-3 sends through node:http: one guarded connection of its own. */
