@@ -8,7 +8,7 @@ import { ChunkedDecoder } from './chunked.ts';
 import { HeldHead } from './held-head.ts';
 import { ClosedError, ProtocolError } from './protocol-error.ts';
 import { type RequestMessage, requestHead } from './request-head.ts';
-import { parseHead, type ResponseHead } from './response-head.ts';
+import { checkBeginning, longestStatusLine, parseHead, type ResponseHead } from './response-head.ts';
 import { Upload, type UploadOwner } from './upload.ts';
 
 /** Who is told of one response. What it throws fails the request. */
@@ -155,7 +155,11 @@ export class Http1Connection implements UploadOwner {
       let rest: Buffer | undefined = bytes;
       while (rest !== undefined) rest = this.#length === undefined ? this.#readHead(rest) : this.#readBody(rest);
     } catch (error) {
-      this.#fail(error instanceof Error ? error : new Error(String(error)));
+      const handler = this.#handler;
+      this.destroy();
+      // What came before it in the same read is still on its way to the client.
+      if (handler !== undefined)
+        process.nextTick(tell, handler, error instanceof Error ? error : new Error(`${error}`));
     }
   }
 
@@ -183,6 +187,8 @@ export class Http1Connection implements UploadOwner {
       const behind = this.#held.add(bytes);
       if (behind < 0) {
         if (this.#held.length > longestHead) throw new ProtocolError('the response head is too large');
+        // What is no HTTP should not be waited for.
+        checkBeginning(this.#held.all.toString('latin1', 0, longestStatusLine));
         return undefined;
       }
       all = this.#held.all;
@@ -280,4 +286,8 @@ export class Http1Connection implements UploadOwner {
     this.#socket.destroy();
     this.#owner.lost(this);
   }
+}
+
+function tell(handler: ResponseHandler, error: Error): void {
+  handler.failed(error, false);
 }

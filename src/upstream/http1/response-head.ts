@@ -18,6 +18,21 @@ export interface ResponseHead {
 const illegal = /[^\t\x20-\x7e\x80-\xff]/;
 const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: (.*))?$/;
 
+const beginning = 'HTTP/1.1 200';
+/** Of a head that is not whole yet so many characters are looked at. */
+export const longestStatusLine = 512;
+
+/**
+ * Looks at the beginning of a head that is not whole yet.
+ * @throws ProtocolError when no response begins like that
+ */
+export function checkBeginning(text: string): void {
+  const end = text.indexOf('\r\n');
+  const line = end < 0 ? text.replace(/\r$/, '') : text.slice(0, end);
+  const status = line.length < beginning.length ? line + beginning.slice(line.length) : line;
+  if (!statusLine.test(status) || (end >= 0 && line.length < beginning.length)) throw notHttp();
+}
+
 /** Characters of a token (RFC 9110 §5.6.2), by their codes. */
 const tokens = new Uint8Array(256);
 for (const character of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") {
@@ -32,7 +47,7 @@ for (const character of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcd
 export function parseHead(text: string): ResponseHead {
   let end = text.indexOf('\r\n');
   const status = statusLine.exec(text.slice(0, end));
-  if (status === null) throw new ProtocolError('not an HTTP/1.1 response');
+  if (status === null) throw notHttp();
   const headers = parseFields(text, end + 2);
   const reason = status[3] ?? '';
   if (illegal.test(reason)) throw new ProtocolError('an illegal character in the status line');
@@ -79,4 +94,8 @@ function withoutSpace(text: string, from: number, to: number): [number, number] 
 
 function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x09;
+}
+
+function notHttp(): ProtocolError {
+  return new ProtocolError('not an HTTP/1.1 response');
 }
