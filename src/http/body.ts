@@ -99,7 +99,8 @@ export class Body implements RequestBody {
     this.#owner.bodyWanted();
     const first: Buffer | null = this.#req.read();
     if (first !== null) this.#take(first);
-    if (this.#req.complete && this.#req.readableLength === 0) {
+    // Node tells of the end of a message in a later tick than of its last byte.
+    if (this.received === this.declaredLength || (this.#req.complete && this.#req.readableLength === 0)) {
       this.#finish();
       return;
     }
@@ -139,7 +140,11 @@ export class Body implements RequestBody {
     this.#stream?.destroy();
     this.#stream = undefined;
     this.#dropAll();
-    if (this.#complete) return;
+    if (this.#complete) {
+      // Its end is taken too: until then Node would hold on to the request.
+      if (this.received > 0 && !this.#listening) this.#req.read();
+      return;
+    }
     unwatch(this.#req.socket);
     this.#req.resume();
   }
