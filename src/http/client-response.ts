@@ -21,6 +21,8 @@ export class ClientResponse {
   /** Only the closing of the connection marks the response's end (HTTP/1.0). */
   #closeDelimited = false;
   #pending = 0;
+  /** The first bytes, which leave with the head; empty: there are none yet. Undefined: the head has left, or is not known. */
+  #first: string | Buffer | undefined;
 
   constructor(res: ServerResponse, guard?: StallGuard) {
     this.#res = res;
@@ -61,19 +63,41 @@ export class ClientResponse {
       !headers.has('content-encoding') &&
       !headers.has('content-length');
     if (inBand) this.#tail = new SseTail();
-    process.nextTick(flush, res);
+    this.#first = '';
+    process.nextTick(flush, this);
   }
 
-  /** Hands over bytes; false when the client reads more slowly than the upstream writes. */
+  /** Hands over bytes, which are only lent; false when the client reads more slowly than the upstream writes. */
   write(chunk: Buffer): boolean {
     this.#tail?.push(chunk);
-    return this.#res.write(chunk);
+    if (this.#first === '') {
+      this.#first = chunk.length <= joined ? chunk.toString('latin1') : Buffer.from(chunk);
+      return true;
+    }
+    this.flush();
+    // Straight to the socket and in one buffer: Node would write four, and in a later tick.
+    const { socket } = this.#res;
+    if (socket === null || socket.destroyed) return true;
+    return socket.write(this.#res.chunkedEncoding ? framed(chunk) : Buffer.from(chunk));
+  }
+
+  /** Sends a head, and the bytes that leave with it. */
+  flush(): void {
+    const first = this.#first;
+    if (first === undefined) return;
+    this.#first = undefined;
+    if (this.#res.destroyed || this.#res.writableEnded) return;
+    const { socket } = this.#res;
+    socket?.cork();
+    if (first === '') this.#res.flushHeaders();
+    else this.#res.write(first, 'latin1');
+    socket?.uncork();
   }
 
   /** Calls back once, when the client has caught up. */
   onceDrained(callback: () => void): void {
     this.#watch();
-    this.#res.once('drain', () => {
+    this.#res.socket?.once('drain', () => {
       this.#pending = 0;
       if (this.#guard !== undefined) this.#res.setTimeout(0);
       callback();
@@ -95,6 +119,15 @@ export class ClientResponse {
 
   /** The response is whole. */
   end(trailers: string[]): void {
+    const first = this.#first;
+    if (typeof first === 'string' && trailers.length === 0) {
+      // All of it is here: as text it goes in one piece with the head, which costs less than a list of buffers.
+      this.#first = undefined;
+      this.#res.end(first, 'latin1');
+      this.#watchRest();
+      return;
+    }
+    this.flush();
     if (trailers.length > 0 && this.#res.chunkedEncoding) {
       const pairs: [string, string][] = [];
       for (let i = 0; i < trailers.length; i += 2) pairs.push([trailers[i] ?? '', trailers[i + 1] ?? '']);
@@ -111,12 +144,14 @@ export class ClientResponse {
 
   /** Ends an event stream with its dialect's error event and without its terminator. */
   endInBand(event: string): void {
+    this.flush();
     this.#res.end(event);
     this.#watchRest();
   }
 
   /** Destroys the connection, so that the response cannot look complete. */
   destroy(): void {
+    this.flush();
     const { socket } = this.#res;
     // There a FIN would look like a whole response: reset instead.
     if (this.#closeDelimited && socket !== null) resetSocket(socket);
@@ -151,6 +186,8 @@ export class ClientResponse {
   }
 }
 
+/** Up to so many bytes go in one piece with the head. */
+const joined = 16 * 1024;
 const illegalPhrase = /[^\t\x20-\x7e\x80-\xff]/;
 
 function grouped(headers: HeaderList): Record<string, string> {
@@ -159,9 +196,21 @@ function grouped(headers: HeaderList): Record<string, string> {
   return fields;
 }
 
+/** A chunk of the chunked coding (RFC 9112 §7.1). */
+function framed(chunk: Buffer): Buffer {
+  const size = `${chunk.length.toString(16)}\r\n`;
+  const from = size.length;
+  const bytes = Buffer.allocUnsafe(from + chunk.length + 2);
+  bytes.write(size, 'latin1');
+  chunk.copy(bytes, from);
+  bytes[from + chunk.length] = 13;
+  bytes[from + chunk.length + 1] = 10;
+  return bytes;
+}
+
 function ignore(): void {}
 
-/** Sends a head that no bytes have carried along. */
-function flush(res: ServerResponse): void {
-  if (!res.destroyed && !res.writableEnded) res.flushHeaders();
+/** In a later tick, a head that no more bytes have carried along. */
+function flush(response: ClientResponse): void {
+  response.flush();
 }

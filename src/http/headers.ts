@@ -72,6 +72,24 @@ export class HeaderList extends HeaderLines implements HeaderEditor {
     for (let i = this.keys.length - 1; i >= 0; i--) if (holds(this.flat[2 * i + 1] ?? '', text)) this.#remove(i);
   }
 
+  /** Removes every line whose lower-cased name is one of these, or of those. */
+  drop(these: ReadonlySet<string>, those: ReadonlySet<string> | undefined): void {
+    const { flat, keys } = this;
+    let kept = 0;
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] as string;
+      if (these.has(key) || those?.has(key) === true) continue;
+      if (kept < i) {
+        keys[kept] = key;
+        flat[2 * kept] = flat[2 * i] as string;
+        flat[2 * kept + 1] = flat[2 * i + 1] as string;
+      }
+      kept++;
+    }
+    keys.length = kept;
+    flat.length = 2 * kept;
+  }
+
   /** Adds a line whose legality is known. */
   add(name: string, key: string, value: string): void {
     this.#push(name, key, value);

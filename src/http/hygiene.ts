@@ -72,16 +72,10 @@ export function outboundHeaders(
   return out;
 }
 
-/** The headers that go to the client from an upstream's response: names and values as they came, without hop-by-hop ones. */
-export function endToEnd(all: HeaderLines): HeaderList {
-  const listed = connectionListed(all);
-  const out = new HeaderList();
-  for (let i = 0; i < all.keys.length; i++) {
-    const key = all.keys[i] as string;
-    if (hopByHopSet.has(key) || listed?.has(key)) continue;
-    out.add(all.flat[2 * i] as string, key, all.flat[2 * i + 1] as string);
-  }
-  return out;
+/** Leaves of an upstream's response what goes on to the client: takes out what belongs to the connection. */
+export function keepEndToEnd(headers: HeaderList): HeaderList {
+  headers.drop(hopByHopSet, connectionListed(headers));
+  return headers;
 }
 
 /**

@@ -17,8 +17,8 @@ import { ClientResponse } from './client-response.ts';
 import { type Arrival, Context, type Core } from './context.ts';
 import { EarlyBytes } from './early-bytes.ts';
 import { grouped, HandshakeAttempt, respondOn } from './handshake.ts';
-import { HeaderLines } from './headers.ts';
-import { endToEnd } from './hygiene.ts';
+import { HeaderList } from './headers.ts';
+import { keepEndToEnd } from './hygiene.ts';
 import { renderReply } from './reply.ts';
 import { watchSocket } from './socket-watch.ts';
 
@@ -142,7 +142,7 @@ export class UpgradeExchange extends Context implements Handshake {
     this.#clearTimers();
     // http-proxy-3 relays from here on.
     this.#early.giveBack();
-    const headers = endToEnd(new HeaderLines(response.rawHeaders));
+    const headers = keepEndToEnd(new HeaderList(response.rawHeaders));
     this.observer.attemptAnswered(this.#attempt as HandshakeAttempt, 101);
     this.#tellHooks({ kind: 'response', status: 101, headers });
     this.hooks.responseStart({ status: 101, fromUpstream: true, headers });
@@ -167,7 +167,7 @@ export class UpgradeExchange extends Context implements Handshake {
     }
     this.#clearTimers();
     const status = response.statusCode ?? 502;
-    const headers = endToEnd(new HeaderLines(response.rawHeaders));
+    const headers = keepEndToEnd(new HeaderList(response.rawHeaders));
     this.observer.attemptAnswered(this.#attempt as HandshakeAttempt, status);
     this.#tellHooks({ kind: 'response', status, headers });
     this.hooks.responseStart({ status, fromUpstream: true, headers });

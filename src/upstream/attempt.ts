@@ -5,8 +5,8 @@
 import type { Readable } from 'node:stream';
 import type { Failure } from '../errors.ts';
 import { BodyStream } from '../http/body-stream.ts';
-import { HeaderLines, type HeaderList } from '../http/headers.ts';
-import { endToEnd } from '../http/hygiene.ts';
+import { HeaderList } from '../http/headers.ts';
+import { keepEndToEnd } from '../http/hygiene.ts';
 import type { AttemptHooks, UpstreamInfo } from '../policy.ts';
 import type { ConnectTimings } from './connector.ts';
 import { AttemptError, failureOf } from './failures.ts';
@@ -57,9 +57,10 @@ export class UpstreamAttempt implements PooledRequest {
   #connection: Http1Connection | undefined;
   #message: RequestMessage | undefined;
   #over = false;
-  #total: NodeJS.Timeout | undefined;
-  /** First byte, then idle. */
-  #phase: NodeJS.Timeout | undefined;
+  /** One for all deadlines: it fires as soon as any of them may have passed, and sees then which has. */
+  #timer: NodeJS.Timeout | undefined;
+  /** When something was last sent or received; deadlines of silence count from here. */
+  #activeAt = 0;
 
   constructor(owner: AttemptOwner, number: number, upstream: Upstream, headers: HeaderList) {
     this.#owner = owner;
@@ -90,12 +91,11 @@ export class UpstreamAttempt implements PooledRequest {
   /** Sends the request. Fails (asynchronously to nobody: through the owner) when the pool is full. */
   send(message: OutgoingMessage): void {
     if (this.#over) return;
-    const { pool, timeouts, basePath } = this.runtime;
+    const { pool, shortestTimeout, basePath } = this.runtime;
     if (pool.full) {
       this.#fail(new AttemptError('upstream_busy', 'the connection pool and its queue are full'), false);
       return;
     }
-    if (timeouts.total > 0) this.#total = setTimeout(onTotal, timeouts.total, this);
     this.dispatchedAt = performance.now();
     this.#message = {
       path: basePath + message.target,
@@ -103,6 +103,7 @@ export class UpstreamAttempt implements PooledRequest {
       headers: this.headers,
       body: message.body,
     };
+    if (shortestTimeout > 0) this.#timer = setTimeout(onTimer, shortestTimeout, this);
     pool.dispatch(this);
   }
 
@@ -116,7 +117,7 @@ export class UpstreamAttempt implements PooledRequest {
   /** Lets the upstream go on after `attemptData` returned false. */
   resume(): void {
     if (this.#over) return;
-    this.#phase?.refresh();
+    this.#activeAt = performance.now();
     this.#connection?.resume();
   }
 
@@ -130,43 +131,40 @@ export class UpstreamAttempt implements PooledRequest {
   started(connection: Http1Connection, timings: ConnectTimings | undefined): void {
     this.#connection = connection;
     this.sentAt = performance.now();
+    this.#activeAt = this.sentAt;
     this.timings = timings;
-    const limit = this.runtime.timeouts.first_byte;
-    if (limit > 0) this.#phase = setTimeout(onPhase, limit, this);
   }
 
   /** Part of the body has been sent: a long upload is not a late answer. */
   bodySent(): void {
-    this.#phase?.refresh();
+    this.#activeAt = performance.now();
   }
 
   informed({ status, headers }: ResponseHead): void {
-    if (!this.#over) this.#owner.attemptInformed(status, endToEnd(headers));
+    if (!this.#over) this.#owner.attemptInformed(status, keepEndToEnd(headers));
   }
 
   head({ status, reason, headers }: ResponseHead): void {
     if (this.#over) return;
-    const passed = endToEnd(headers);
+    keepEndToEnd(headers);
     // No content can follow, and a length of it would make the client wait for some (RFC 9110 §8.6).
-    if (status === 204) passed.delete('content-length');
+    if (status === 204) headers.delete('content-length');
     this.answered = true;
     this.answeredAt = performance.now();
-    clearTimeout(this.#phase);
-    const { idle } = this.runtime.timeouts;
-    this.#phase = idle > 0 ? setTimeout(onPhase, idle, this) : undefined;
-    this.#owner.attemptHead(this, status, reason, passed);
+    this.#activeAt = this.answeredAt;
+    this.#owner.attemptHead(this, status, reason, headers);
   }
 
   data(chunk: Buffer): void {
     if (this.#over) return;
-    this.#phase?.refresh();
+    this.#activeAt = performance.now();
     if (!this.#owner.attemptData(this, chunk)) this.#connection?.pause();
   }
 
   ended(trailers: readonly string[]): void {
     if (this.#over) return;
     this.#finish();
-    this.#owner.attemptEnd(this, trailers.length === 0 ? [] : endToEnd(new HeaderLines([...trailers])).flat);
+    this.#owner.attemptEnd(this, trailers.length === 0 ? [] : keepEndToEnd(new HeaderList([...trailers])).flat);
   }
 
   failed(error: Error, untouched: boolean): void {
@@ -174,22 +172,41 @@ export class UpstreamAttempt implements PooledRequest {
     this.#fail(error, untouched && (this.#connection?.served ?? 0) > 0);
   }
 
-  /** A timer has fired. A response that waits for its client is not idle. */
-  timeout(kind: 'phase' | 'total'): void {
+  /** The timer has fired. */
+  checkDeadlines(): void {
     if (this.#over) return;
-    const { timeouts } = this.runtime;
-    if (kind === 'total') {
-      this.fail(new AttemptError('upstream_total_timeout', `not complete within ${timeouts.total} ms`));
-    } else if (!this.answered && this.#starved) {
-      // The client owes a part of its body: that is no fault of the upstream (`server.request_timeout` bounds it).
-      this.#phase?.refresh();
-    } else if (!this.answered) {
-      this.fail(new AttemptError('upstream_first_byte_timeout', `no answer within ${timeouts.first_byte} ms`));
-    } else if (this.#connection?.paused === true) {
-      this.#phase?.refresh();
-    } else {
-      this.fail(new AttemptError('upstream_idle_timeout', `nothing sent for ${timeouts.idle} ms`));
+    const now = performance.now();
+    const { first_byte: firstByte, idle, total } = this.runtime.timeouts;
+    const left = [Number.POSITIVE_INFINITY];
+    if (total > 0) {
+      left.push((this.dispatchedAt ?? now) + total - now);
+      if (isOver(left.at(-1))) {
+        this.fail(new AttemptError('upstream_total_timeout', `not complete within ${total} ms`));
+        return;
+      }
     }
+    // A response that waits for its client is not idle; a body that its client owes a part of is no fault of the
+    // upstream (`server.request_timeout` bounds it); while it waits for a connection only the total counts.
+    const excused = this.answered ? this.#connection?.paused === true : this.#starved || this.#connection === undefined;
+    if (excused) this.#activeAt = now;
+    const silence = this.answered ? idle : firstByte;
+    if (silence > 0) {
+      left.push(this.#activeAt + silence - now);
+      if (isOver(left.at(-1))) {
+        this.fail(this.#silent(silence));
+        return;
+      }
+    }
+    // An answer may begin meanwhile, and then be silent.
+    if (idle > 0) left.push(idle);
+    const next = Math.min(...left);
+    if (Number.isFinite(next)) this.#timer = setTimeout(onTimer, Math.max(1, next), this);
+  }
+
+  #silent(ms: number): AttemptError {
+    return this.answered
+      ? new AttemptError('upstream_idle_timeout', `nothing sent for ${ms} ms`)
+      : new AttemptError('upstream_first_byte_timeout', `no answer within ${ms} ms`);
   }
 
   get #starved(): boolean {
@@ -211,16 +228,16 @@ export class UpstreamAttempt implements PooledRequest {
 
   #finish(): void {
     this.#over = true;
-    clearTimeout(this.#total);
-    clearTimeout(this.#phase);
+    clearTimeout(this.#timer);
     if (this.#message !== undefined) this.runtime.pool.done();
   }
 }
 
-function onTotal(attempt: UpstreamAttempt): void {
-  attempt.timeout('total');
+function onTimer(attempt: UpstreamAttempt): void {
+  attempt.checkDeadlines();
 }
 
-function onPhase(attempt: UpstreamAttempt): void {
-  attempt.timeout('phase');
+/** Timers are up to a millisecond early by this clock. */
+function isOver(left: number | undefined): boolean {
+  return left !== undefined && left < 1;
 }

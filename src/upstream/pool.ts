@@ -31,7 +31,7 @@ const sweepMs = 1_000;
 const reader = Symbol('reader');
 type ReadSocket = Socket & { [reader]?: Http1Connection };
 
-/** All connections are read into this one buffer, and copy what they found before the next one is. */
+/** All connections are read into this one buffer, one after the other: memory of a read is not the next one's garbage. */
 export const sharedRead: OnReadOpts = {
   buffer: Buffer.allocUnsafeSlow(64 * 1024),
   callback(this: ReadSocket, length: number, bytes: Uint8Array): boolean {

@@ -18,6 +18,8 @@ export class Upstream implements Closable {
   /** The URL's own path without a trailing slash, put before every request's path. */
   readonly basePath: string;
   readonly timeouts: UpstreamConfig['timeouts'];
+  /** Milliseconds after which the first of them may be over; 0: all are off. */
+  readonly shortestTimeout: number;
   readonly pool: ConnectionPool;
   readonly host: string;
   readonly port: number;
@@ -31,6 +33,9 @@ export class Upstream implements Closable {
     this.target = new URL(url.origin);
     this.basePath = url.pathname.replace(/\/+$/, '');
     this.timeouts = config.timeouts;
+    const { first_byte: firstByte, idle, total } = config.timeouts;
+    this.shortestTimeout = Math.min(...[firstByte, idle, total].filter((ms) => ms > 0));
+    if (!Number.isFinite(this.shortestTimeout)) this.shortestTimeout = 0;
     this.host = url.hostname.replace(/^\[|\]$/g, '');
     this.port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
     const viaProxy = config.egress_proxy !== '' && !exemptFromProxy(this.host, env.NO_PROXY ?? env.no_proxy);

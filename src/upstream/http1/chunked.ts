@@ -1,8 +1,8 @@
 /**
  * Takes the chunked coding (RFC 9112 §7.1) off a body, however it is cut into reads. The data of one read come out as one
- * piece, written over the coding in a copy of the read, so that nothing is kept and nothing is copied twice.
+ * piece, moved together where they lie, so that nothing is kept and hardly anything copied.
  */
-import type { HeaderLines } from '../../http/headers.ts';
+import type { HeaderList } from '../../http/headers.ts';
 import { ProtocolError } from './protocol-error.ts';
 import { parseFields } from './response-head.ts';
 
@@ -40,7 +40,7 @@ export class ChunkedDecoder {
   }
 
   /** What came behind the data; to be asked for at the end. */
-  trailers(): HeaderLines {
+  trailers(): HeaderList {
     return parseFields(this.#trailers, 0);
   }
 

@@ -1,6 +1,6 @@
 /**
- * One HTTP/1.1 connection to an upstream: one request at a time, no pipelining. It reads into memory that all connections
- * share and hands out copies of just what came; a response that is not exactly HTTP/1.1 fails and closes it.
+ * One HTTP/1.1 connection to an upstream: one request at a time, no pipelining. What was read is only lent, to it and to
+ * whoever it tells, for all connections are read into the same memory; a response that is not exactly HTTP/1.1 fails and closes it.
  */
 import type { Socket } from 'node:net';
 import { type BodyLength, bodyLength, keptFor } from './body-length.ts';
@@ -18,7 +18,7 @@ export interface ResponseHandler {
   /** An informational response other than 100 and 101. */
   informed(head: ResponseHead): void;
   head(head: ResponseHead): void;
-  /** A piece of the body; its own to keep. */
+  /** A piece of the body, only lent. */
   data(bytes: Buffer): void;
   /** The response is whole. `trailers` is flat: name, value … */
   ended(trailers: readonly string[]): void;
@@ -142,7 +142,7 @@ export class Http1Connection implements UploadOwner {
     this.#fail(error);
   }
 
-  /** Takes what was read; `bytes` are only lent. */
+  /** Takes what was read. It may write over the bytes, and keeps none of them. */
   read(bytes: Buffer): void {
     if (this.#lost) return;
     if (this.#handler === undefined) {
@@ -220,24 +220,23 @@ export class Http1Connection implements UploadOwner {
   #readBody(bytes: Buffer): Buffer | undefined {
     if (this.#length === 'chunked') return this.#readChunks(bytes);
     if (this.#length === 'until-close') {
-      if (bytes.length > 0) this.#handler?.data(Buffer.from(bytes));
+      if (bytes.length > 0) this.#handler?.data(bytes);
       return undefined;
     }
     const left = this.#length ?? 0;
     const count = Math.min(left, bytes.length);
     this.#length = left - count;
     if (bytes.length > count) this.#keptFor = 0;
-    if (count > 0) this.#handler?.data(Buffer.from(count === bytes.length ? bytes : bytes.subarray(0, count)));
+    if (count > 0) this.#handler?.data(count === bytes.length ? bytes : bytes.subarray(0, count));
     if (count === left) this.#end(noTrailers);
     return undefined;
   }
 
   #readChunks(bytes: Buffer): undefined {
     const decoder = this.#decoder as ChunkedDecoder;
-    const copy = Buffer.from(bytes);
-    const { data, taken, error } = decoder.decode(copy);
+    const { data, taken, error } = decoder.decode(bytes);
     if (taken < bytes.length) this.#keptFor = 0;
-    if (data > 0) this.#handler?.data(copy.subarray(0, data));
+    if (data > 0) this.#handler?.data(bytes.subarray(0, data));
     if (error !== undefined) throw error;
     if (decoder.done) this.#end(decoder.trailers().flat);
   }

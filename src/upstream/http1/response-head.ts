@@ -2,7 +2,7 @@
  * Reads the head of a response (RFC 9112 §4 and §5), strictly: what two readers could understand in two ways is refused,
  * since what is behind it would be, too.
  */
-import { HeaderLines } from '../../http/headers.ts';
+import { HeaderList } from '../../http/headers.ts';
 import { ProtocolError } from './protocol-error.ts';
 
 /** The head of a response. */
@@ -11,11 +11,12 @@ export interface ResponseHead {
   readonly minor: number;
   readonly status: number;
   readonly reason: string;
-  readonly headers: HeaderLines;
+  /** As they came; the head's own to change. */
+  readonly headers: HeaderList;
 }
 
-/** No control character but the tab; the line breaks are gone already. */
-const illegal = /[^\t\x20-\x7e\x80-\xff]/;
+/** A control character but the tab, or a line break that is not whole. */
+const illegal = /[^\t\r\n\x20-\x7e\x80-\xff]|\r(?!\n)|(?<!\r)\n/;
 const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: (.*))?$/;
 
 const beginning = 'HTTP/1.1 200';
@@ -45,21 +46,20 @@ for (const character of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcd
  * @throws ProtocolError
  */
 export function parseHead(text: string): ResponseHead {
-  let end = text.indexOf('\r\n');
+  const end = text.indexOf('\r\n');
   const status = statusLine.exec(text.slice(0, end));
   if (status === null) throw notHttp();
   const headers = parseFields(text, end + 2);
-  const reason = status[3] ?? '';
-  if (illegal.test(reason)) throw new ProtocolError('an illegal character in the status line');
-  end = Number(status[2]);
-  return { minor: Number(status[1]), status: end, reason, headers };
+  return { minor: Number(status[1]), status: Number(status[2]), reason: status[3] ?? '', headers };
 }
 
 /**
  * Parses field lines, each with its line break, from `from` to the end.
+ * @param text may have other lines before
  * @throws ProtocolError
  */
-export function parseFields(text: string, from: number): HeaderLines {
+export function parseFields(text: string, from: number): HeaderList {
+  if (illegal.test(text)) throw new ProtocolError('an illegal character in the head');
   const flat: string[] = [];
   const keys: string[] = [];
   for (let start = from; start < text.length; ) {
@@ -69,27 +69,21 @@ export function parseFields(text: string, from: number): HeaderLines {
       throw new ProtocolError('a malformed header line');
     }
     const name = text.slice(start, colon);
-    const value = text.slice(...withoutSpace(text, colon + 1, end));
-    if (illegal.test(value)) throw new ProtocolError('an illegal character in a header');
-    flat.push(name, value);
+    let first = colon + 1;
+    let last = end;
+    while (first < last && isSpace(text.charCodeAt(first))) first++;
+    while (last > first && isSpace(text.charCodeAt(last - 1))) last--;
+    flat.push(name, text.slice(first, last));
     keys.push(name.toLowerCase());
     start = end + 2;
   }
-  return new HeaderLines(flat, keys);
+  return new HeaderList(flat, keys);
 }
 
 /** A line that begins with a space continues the one before (obs-fold): its name is no token either. */
 function isToken(text: string, from: number, to: number): boolean {
   for (let i = from; i < to; i++) if (tokens[text.charCodeAt(i)] !== 1) return false;
   return to > from;
-}
-
-function withoutSpace(text: string, from: number, to: number): [number, number] {
-  let first = from;
-  let last = to;
-  while (first < last && isSpace(text.charCodeAt(first))) first++;
-  while (last > first && isSpace(text.charCodeAt(last - 1))) last--;
-  return [first, last];
 }
 
 function isSpace(code: number): boolean {
