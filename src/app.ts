@@ -29,6 +29,7 @@ import type { ManagedLimits } from './limits/create.ts';
 import { type Pipeline, warningsOf } from './pipeline/build.ts';
 import { standingsOf } from './pipeline/entry.ts';
 import { LivePipeline } from './pipeline/live.ts';
+import { IndexedList } from './resources/indexed-list.ts';
 import { KeptThings } from './resources/kept.ts';
 import { MemoryPressure } from './resources/memory-pressure.ts';
 import { watchCommands } from './resources/redis-commands.ts';
@@ -81,7 +82,7 @@ class SluiceApp implements App {
   readonly #shared = { upstreams: new Shared<Upstream>(), issuers: new Shared<IssuerKeys>() };
   readonly #secrets: Secrets;
   readonly #kept = new KeptThings();
-  readonly #active: Core['active'] = new Set();
+  readonly #active: Core['active'] = new IndexedList();
   readonly #idle = new Idle(this.#active);
   readonly #startedAt = Date.now();
   readonly #held: HeldBytes;
@@ -251,7 +252,7 @@ class SluiceApp implements App {
   async #closeAll(): Promise<void> {
     const left = this.#active.size;
     if (left > 0) this.log.warn({ exchanges: left }, 'the drain is over; what still runs is ended');
-    for (const exchange of [...this.#active]) exchange.shutDown();
+    for (const exchange of this.#active.all()) exchange.shutDown();
     // Error events and refusals get a moment to leave.
     await this.#idle.within(500);
     await this.#server?.close();

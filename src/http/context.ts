@@ -20,6 +20,7 @@ import type {
   PolicyLogger,
   UpstreamInfo,
 } from '../policy.ts';
+import type { Indexed, IndexedList } from '../resources/indexed-list.ts';
 import type { CommandOwner } from '../resources/redis-commands.ts';
 import { rememberSecret } from '../telemetry/known-secrets.ts';
 import { Body } from './body.ts';
@@ -38,7 +39,7 @@ export interface Core {
   /** Our name in Via, unique per process, so that loops are seen. */
   readonly via: string;
   /** Exchanges that run now. */
-  readonly active: Set<Context>;
+  readonly active: IndexedList<Context>;
   readonly held: HeldBytes;
   /** Whether memory is scarce. */
   readonly pressure: { readonly high: boolean };
@@ -63,7 +64,8 @@ export interface Arrival {
 const noTags: ReadonlySet<string> = new Set();
 
 /** See the module. */
-export abstract class Context implements Subject {
+export abstract class Context implements Subject, Indexed {
+  listIndex = -1;
   readonly id: string;
   readonly in: Arrival['inbound'];
   readonly out: Arrival['out'];

@@ -3,6 +3,7 @@
  * that was used last; without one it waits, first come first served, while as many are opened as may be.
  */
 import type { OnReadOpts, Socket } from 'node:net';
+import { IndexedList } from '../resources/indexed-list.ts';
 import { type Connector, type ConnectTimings, timingsOf } from './connector.ts';
 import { type ConnectionOwner, Http1Connection, type Origin, type ResponseHandler } from './http1/connection.ts';
 import type { RequestMessage } from './http1/request-head.ts';
@@ -47,7 +48,7 @@ export class ConnectionPool implements ConnectionOwner {
   readonly #connector: Connector;
   readonly #options: PoolOptions;
   readonly #idle: Http1Connection[] = [];
-  readonly #busy = new Set<Http1Connection>();
+  readonly #busy = new IndexedList<Http1Connection>();
   readonly #waiting = new Set<PooledRequest>();
   /** Connections that are being opened, and what gives each up. */
   readonly #opening = new Set<{ giveUp: () => void }>();
@@ -137,7 +138,7 @@ export class ConnectionPool implements ConnectionOwner {
     this.#opening.clear();
     for (const request of [...this.#waiting]) request.failed(new Error('the pool was closed'), true);
     this.#waiting.clear();
-    for (const connection of [...this.#busy]) connection.close(new Error('the pool was closed'));
+    for (const connection of this.#busy.all()) connection.close(new Error('the pool was closed'));
     for (const connection of [...this.#idle]) connection.destroy();
   }
 

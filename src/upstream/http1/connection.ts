@@ -3,6 +3,7 @@
  * whoever it tells, for all connections are read into the same memory; a response that is not exactly HTTP/1.1 fails and closes it.
  */
 import type { Socket } from 'node:net';
+import type { Indexed } from '../../resources/indexed-list.ts';
 import { type BodyLength, bodyLength, keptFor } from './body-length.ts';
 import { ChunkedDecoder } from './chunked.ts';
 import { HeldHead } from './held-head.ts';
@@ -53,7 +54,8 @@ const headEnd = Buffer.from('\r\n\r\n');
 const noTrailers: readonly string[] = [];
 
 /** See the module. */
-export class Http1Connection implements UploadOwner {
+export class Http1Connection implements UploadOwner, Indexed {
+  listIndex = -1;
   readonly openedAt = performance.now();
   /** When it has been idle for too long; kept by its pool. */
   idleUntil = 0;
