@@ -86,8 +86,8 @@ export function arrive(
   }
 
   const outHeaders = outboundHeaders(headers, route.strip, route.forward);
-  outHeaders.set('x-request-id', id);
-  outHeaders.set('via', viaOf(headers.get('via'), req.httpVersion, via));
+  outHeaders.put('x-request-id', 'x-request-id', id);
+  outHeaders.put('via', 'via', viaOf(headers.get('via'), req.httpVersion, via));
   if (!trustsTrace) {
     outHeaders.delete('traceparent');
     outHeaders.delete('tracestate');

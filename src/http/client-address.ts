@@ -28,10 +28,20 @@ export function compileCidrs(cidrs: readonly string[]): AddressMatcher {
     return { address, bits };
   });
   if (ranges.length === 0) return () => false;
-  return (ip) => {
+  const matches = (ip: string) => {
     const address = parsePlainAddress(withoutZone(ip));
     if (address === undefined) return false;
     return ranges.some((range) => address.kind() === range.address.kind() && address.match(range.address, range.bits));
+  };
+  // A game server calls again and again.
+  let lastIp = '';
+  let lastMatch = matches(lastIp);
+  return (ip) => {
+    if (ip !== lastIp) {
+      lastMatch = matches(ip);
+      lastIp = ip;
+    }
+    return lastMatch;
   };
 }
 

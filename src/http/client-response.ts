@@ -160,7 +160,7 @@ export class ClientResponse {
 
   /** Sends an answer of our own. */
   reply(reply: RenderedReply, requestId: string): void {
-    reply.headers.set('x-sluice-request-id', requestId);
+    reply.headers.put('x-sluice-request-id', 'x-sluice-request-id', requestId);
     // Explicitly: a head of the upstream that could not be written leaves its phrase behind.
     this.#res.writeHead(reply.status, STATUS_CODES[reply.status] ?? '', reply.headers.flat);
     if (this.#res.req.method === 'HEAD') this.#res.end();

@@ -46,7 +46,11 @@ export class HeaderLines implements HeaderReader {
 export class HeaderList extends HeaderLines implements HeaderEditor {
   set(name: string, value: string): void {
     check(name, value);
-    const key = name.toLowerCase();
+    this.put(name, name.toLowerCase(), value);
+  }
+
+  /** Like {@link set}, of a line whose legality is known. */
+  put(name: string, key: string, value: string): void {
     const at = this.keys.indexOf(key);
     if (at < 0) {
       this.#push(name, key, value);
@@ -116,9 +120,18 @@ function lowerNames(flat: readonly string[]): string[] {
   return keys;
 }
 
+/** What was found legal first, by name: most of what is set is a constant of the configuration, on each request anew. */
+const legal = new Map<string, string>();
+const mostLegal = 256;
+
 function check(name: string, value: string): void {
-  if (!isHeaderName(name)) throw new TypeError(`"${name.slice(0, 64)}" is not a legal header name`);
+  const known = legal.get(name);
+  if (known !== undefined && known === value) return;
+  if (known === undefined && !isHeaderName(name)) {
+    throw new TypeError(`"${name.slice(0, 64)}" is not a legal header name`);
+  }
   if (typeof value !== 'string' || !isHeaderValue(value)) {
     throw new TypeError(`the value for the header ${name} holds characters that HTTP does not allow`);
   }
+  if (known === undefined && legal.size < mostLegal) legal.set(name, value);
 }

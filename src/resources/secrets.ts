@@ -7,7 +7,7 @@ import { rememberSecret } from '../telemetry/known-secrets.ts';
 import { SecretFile, watchedDirectories } from './secret-file.ts';
 import { Shared } from './shared.ts';
 
-/** Of so many looks at a variable one tells the redaction of it again. */
+/** Of so many looks at a variable one is at the environment itself, and tells the redaction of it again. */
 const rememberEach = 1024;
 
 /** The secrets of one app. Pipelines that name the same file share one reader of it, over reloads too. */
@@ -36,7 +36,7 @@ export class Secrets {
   }
 }
 
-/** A variable is read when it is asked for; trimming is done once for each value. */
+/** A variable of an environment that is not the process's own is read whenever it is asked for. */
 class Variable implements Secret {
   readonly where: string;
   readonly #name: string;
@@ -53,15 +53,19 @@ class Variable implements Secret {
   }
 
   value(): string | undefined {
+    // Nobody outside can change the environment of a process, and a look into it costs more than the rest of a request.
+    const again = this.#asked++ % rememberEach === 0;
+    if (!again && this.#env === process.env) return this.#trimmed;
     // Not what every object has under such a name, e.g. `constructor`.
     const raw = Object.hasOwn(this.#env, this.#name) ? this.#env[this.#name] : undefined;
     if (raw !== this.#raw) {
       this.#raw = raw;
       this.#trimmed = raw?.trim() || undefined;
-      this.#asked = 0;
+      rememberSecret(this.#trimmed);
+    } else if (again) {
+      // Now and then, so that the rotations of others do not push out of the list what is in use.
+      rememberSecret(this.#trimmed);
     }
-    // Now and then, so that the rotations of others do not push out of the list what is in use.
-    if (this.#asked++ % rememberEach === 0) rememberSecret(this.#trimmed);
     return this.#trimmed;
   }
 }

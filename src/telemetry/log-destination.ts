@@ -22,7 +22,7 @@ export interface LogDestination extends LineSink {
 export const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
 /** Lines are gathered up to this many bytes or this many milliseconds: one write for many exchanges. */
-const BATCH_BYTES = 4096;
+const BATCH_BYTES = 32 * 1024;
 const BATCH_MS = 100;
 
 const FLUSH_DEADLINE_MS = 1000;
@@ -58,7 +58,13 @@ function openDescriptor(fd: number, onRecovered: (lost: number) => void): LogDes
   // stopped holds a thread that the exit waits for.
   if (fd === 1) void process.stdout;
   if (fd === 2) void process.stderr;
-  const stream = pino.destination({ dest: fd, sync: false, minLength: BATCH_BYTES, maxLength: MAX_WAITING_BYTES });
+  const stream = pino.destination({
+    dest: fd,
+    sync: false,
+    minLength: BATCH_BYTES,
+    maxWrite: 2 * BATCH_BYTES,
+    maxLength: MAX_WAITING_BYTES,
+  });
   let dropped = 0;
   let reported = 0;
   let closed = false;

@@ -146,8 +146,14 @@ class ObservedExchange implements ExchangeObserver {
     if (truncated !== undefined) metrics.upstream(ctx.upstream.name).truncated(truncated);
     recordOperation(metrics.genAi, ctx.dialect, record, usage, this.#times);
     if (log.infoEnabled) {
+      const answer = answerMembers(record.facts, usage, ctx.startedAt);
+      // Each member by its name: spreading one object into another costs more than the line.
       writeAccess(log, {
-        ...answerMembers(record.facts, usage, ctx.startedAt),
+        model: answer.model,
+        responseModel: answer.responseModel,
+        finishReasons: answer.finishReasons,
+        tokens: answer.tokens,
+        ttftMs: answer.ttftMs,
         truncated,
         queueMs: this.#times.queuedMs + record.queuedMs,
         requestId: ctx.id,

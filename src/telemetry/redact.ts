@@ -4,7 +4,7 @@
  * texts that look like one, and the values of those that this process holds. It is a second line of defence; the first is
  * that secrets are never handed to the log. What JSON.parse quotes of its input goes too: that may be somebody's prompt.
  */
-import { withoutKnown } from './known-secrets.ts';
+import { secretsKnown, withoutKnown } from './known-secrets.ts';
 
 /** Stands where a secret was. */
 export const REDACTED = '[redacted]';
@@ -76,6 +76,32 @@ export function scrub(text: string, max: number = MAX_TEXT): string {
   const whole = cut ? Math.max(clean.length - MARGIN, found === -1 ? 0 : found + REDACTED.length) : clean.length;
   const kept = Math.min(max, whole);
   return cut || kept < clean.length ? `${clean.slice(0, kept)}…` : clean;
+}
+
+/** Texts that come again and again: paths, models, players. Both halves together are at most twice `MOST_OFTEN`. */
+let often = new Map<string, string>();
+let oftenBefore = new Map<string, string>();
+let oftenSince = 0;
+const MOST_OFTEN = 512;
+
+/** Like {@link scrub}, for texts of which there are few: what one of them became is remembered. */
+export function scrubOften(text: string, max: number): string {
+  if (oftenSince !== secretsKnown()) {
+    oftenSince = secretsKnown();
+    often.clear();
+    oftenBefore.clear();
+  }
+  const known = often.get(text) ?? oftenBefore.get(text);
+  if (known !== undefined && known.length <= max) return known;
+  const clean = scrub(text, max);
+  // A text that was cut is another one for another `max`.
+  if (text.length > max) return clean;
+  if (often.size >= MOST_OFTEN) {
+    oftenBefore = often;
+    often = new Map();
+  }
+  often.set(text, clean);
+  return clean;
 }
 
 /** Whether a part of the text looks like a key, a token or a password, whether this process holds it or not. */
