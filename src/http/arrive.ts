@@ -1,5 +1,4 @@
 /** From a parsed request to an exchange's starting point: what HTTP asks of an intermediary, the route, what goes on. */
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { type Problem, problem } from '../errors.ts';
 import type { Pipeline } from '../pipeline/build.ts';
@@ -9,6 +8,7 @@ import { clientAddress, peerAddress } from './client-address.ts';
 import type { Arrival } from './context.ts';
 import { HeaderLines } from './headers.ts';
 import { outboundHeaders, stripKeySubprotocols } from './hygiene.ts';
+import { newRequestId } from './request-id.ts';
 import { parseTarget, stripQueryKey, type Target } from './target.ts';
 
 const validRequestId = /^[\w.:/+=@-]{1,128}$/;
@@ -39,7 +39,7 @@ export function arrive(
   const headers = new HeaderLines(req.rawHeaders);
   const method = req.method ?? 'GET';
   const given = headers.get('x-request-id');
-  const id = given !== undefined && (plainRequestId.test(given) || isHarmlessId(given)) ? given : randomUUID();
+  const id = given !== undefined && (plainRequestId.test(given) || isHarmlessId(given)) ? given : newRequestId();
   const peerIp = peerAddress(req.socket.remoteAddress);
   const clientIp = clientAddress(req.socket.remoteAddress, headers.getAll('x-forwarded-for'), pipeline.trusted);
   const refuse = (refusal: Problem): Refused => ({ refusal, id, clientIp });

@@ -32,6 +32,8 @@ export class ClientConnection {
   readonly #server: RequestServer;
   readonly #held: HeldBytes;
   readonly #waiting: Waiting[] = [];
+  /** One for all of its responses, each of which closes once. */
+  readonly #onClose = () => this.#next();
   #current: Waiting | undefined;
   /** The request that was answered last, where its body was still coming. */
   #last: IncomingMessage | undefined;
@@ -82,7 +84,7 @@ export class ClientConnection {
 
   #begin(request: Waiting): void {
     this.#current = request;
-    request.res.once('close', () => this.#next());
+    request.res.on('close', this.#onClose);
     // A tick later a small body, which came in the same read, lies ready: it is sent on whole and can be replayed.
     process.nextTick(serve, this.#server, request);
   }

@@ -49,8 +49,8 @@ export class ClientResponse {
   }
 
   /**
-   * Writes the head; it leaves with the first bytes when they were read together with it, else at the end of this tick,
-   * never later. Throws when Node refuses a field.
+   * Writes the head; it leaves with the first bytes when they were read together with it, else with {@link flush}. Throws
+   * when Node refuses a field.
    */
   writeHead(status: number, statusText: string, headers: HeaderList): void {
     const res = this.#res;
@@ -64,7 +64,6 @@ export class ClientResponse {
       !headers.has('content-length');
     if (inBand) this.#tail = new SseTail();
     this.#first = '';
-    process.nextTick(flush, this);
   }
 
   /** Hands over bytes, which are only lent; false when the client reads more slowly than the upstream writes. */
@@ -209,8 +208,3 @@ function framed(chunk: Buffer): Buffer {
 }
 
 function ignore(): void {}
-
-/** In a later tick, a head that no more bytes have carried along. */
-function flush(response: ClientResponse): void {
-  response.flush();
-}

@@ -139,6 +139,10 @@ export class HttpExchange extends Context implements AttemptOwner {
     return ready;
   }
 
+  attemptTold(): void {
+    this.#response.flush();
+  }
+
   attemptEnd(attempt: UpstreamAttempt, trailers: string[]): void {
     this.reading?.end(true);
     this.observer.attemptEnded(attempt, this.status, undefined);

@@ -1,10 +1,10 @@
 /** Answers on a bare socket what is no request for the pipeline, and closes it. */
-import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { catalogue, type ProblemCode, problem } from '../errors.ts';
 import { renderReply } from './reply.ts';
+import { newRequestId } from './request-id.ts';
 
 /** Writes the problem as a whole HTTP response and closes the connection; returns its request id, undefined when nobody hears it. */
 export function refuseRaw(socket: Duplex, code: ProblemCode): string | undefined {
@@ -13,7 +13,7 @@ export function refuseRaw(socket: Duplex, code: ProblemCode): string | undefined
     return undefined;
   }
   const { status } = catalogue[code];
-  const requestId = randomUUID();
+  const requestId = newRequestId();
   const { headers, body } = renderReply(problem(code), { requestId, dialect: 'none', policy: undefined });
   headers.set('x-sluice-request-id', requestId);
   const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, 'connection: close'];

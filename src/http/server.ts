@@ -1,5 +1,4 @@
 /** The listeners of the data port. Whatever comes in (HTTP, Expect, upgrade, CONNECT, garbage) is answered here, by one pipeline. */
-import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -16,6 +15,7 @@ import { respondOn } from './handshake.ts';
 import { listenOnAll } from './listen.ts';
 import { codeOfParserError, refuseRaw, resetSocket } from './refuse-raw.ts';
 import { renderReply } from './reply.ts';
+import { newRequestId } from './request-id.ts';
 import { UpgradeExchange } from './upgrade.ts';
 
 /** Idle connections are kept for so long: clients' pools hold theirs a minute at most. */
@@ -188,7 +188,7 @@ export class ProxyServer {
 
   #refuseEarly({ req, res, trustsTrace }: Waiting, refusal: Problem): void {
     const clientIp = req.socket.remoteAddress ?? 'unknown';
-    this.#refuse(req, res, { refusal, id: randomUUID(), clientIp }, performance.now(), trustsTrace);
+    this.#refuse(req, res, { refusal, id: newRequestId(), clientIp }, performance.now(), trustsTrace);
   }
 
   #refuse(

@@ -58,13 +58,9 @@ function openDescriptor(fd: number, onRecovered: (lost: number) => void): LogDes
   // stopped holds a thread that the exit waits for.
   if (fd === 1) void process.stdout;
   if (fd === 2) void process.stderr;
-  const stream = pino.destination({
-    dest: fd,
-    sync: false,
-    minLength: BATCH_BYTES,
-    maxWrite: 2 * BATCH_BYTES,
-    maxLength: MAX_WAITING_BYTES,
-  });
+  const stream = pino.destination({ dest: fd, sync: false, maxWrite: BATCH_BYTES, maxLength: MAX_WAITING_BYTES });
+  /** Lines that wait for the batch to be full: handing over each by itself costs more than making it. */
+  let batch = '';
   let dropped = 0;
   let reported = 0;
   let closed = false;
@@ -76,8 +72,8 @@ function openDescriptor(fd: number, onRecovered: (lost: number) => void): LogDes
   // At process exit pino would write what is left with a blocking write: behind a reader that has stopped the process
   // would never end. Whoever exits in good order awaits `flush`, which has a deadline.
   stream.flushSync = () => {};
-  stream.on('drop', () => {
-    dropped += 1;
+  stream.on('drop', (lines: string) => {
+    dropped += lines.split('\n').length - 1;
   });
   // A full disk or a closed pipe must not end the process. After a full disk sonic-boom keeps the bytes and tries again
   // with the next write, and drops above its bound; after a closed pipe pino makes its methods do nothing.
@@ -91,8 +87,15 @@ function openDescriptor(fd: number, onRecovered: (lost: number) => void): LogDes
     onRecovered(lost);
   });
 
+  const handOver = () => {
+    if (batch === '') return;
+    const lines = batch;
+    batch = '';
+    stream.write(lines);
+  };
   const writeOut = () => {
     timer = undefined;
+    handOver();
     if (!closed) stream.flush();
   };
   const soon = () => {
@@ -111,11 +114,13 @@ function openDescriptor(fd: number, onRecovered: (lost: number) => void): LogDes
   return {
     write(line) {
       if (closed) return;
-      stream.write(line);
+      batch += line;
       fresh = true;
-      soon();
+      if (batch.length >= BATCH_BYTES) handOver();
+      else soon();
     },
     hurry() {
+      handOver();
       if (!closed) stream.flush();
     },
     dropped: () => dropped,
@@ -131,6 +136,7 @@ function openDescriptor(fd: number, onRecovered: (lost: number) => void): LogDes
 
   function flushWithin(deadlineMs: number): Promise<void> {
     if (closed) return Promise.resolve();
+    handOver();
     // The first flush ends when the write under way has ended, which may leave a batch that was not yet full.
     return within(deadlineMs, (done) => stream.flush(() => stream.flush(done)));
   }

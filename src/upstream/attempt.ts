@@ -23,6 +23,8 @@ export interface AttemptOwner {
   attemptHead(attempt: UpstreamAttempt, status: number, statusText: string, headers: HeaderList): void;
   /** Returns false to hold the upstream back until {@link UpstreamAttempt.resume}. */
   attemptData(attempt: UpstreamAttempt, chunk: Buffer): boolean;
+  /** All that has come has been told. */
+  attemptTold(): void;
   /** The response is whole. `trailers` is flat: name, value … */
   attemptEnd(attempt: UpstreamAttempt, trailers: string[]): void;
   /** There is no response, or it was cut. */
@@ -159,6 +161,10 @@ export class UpstreamAttempt implements PooledRequest {
     if (this.#over) return;
     this.#activeAt = performance.now();
     if (!this.#owner.attemptData(this, chunk)) this.#connection?.pause();
+  }
+
+  told(): void {
+    if (!this.#over) this.#owner.attemptTold();
   }
 
   ended(trailers: readonly string[]): void {

@@ -21,6 +21,8 @@ export interface ResponseHandler {
   head(head: ResponseHead): void;
   /** A piece of the body, only lent. */
   data(bytes: Buffer): void;
+  /** All that was read has been told: what is to go on should go now. Not after an end. */
+  told(): void;
   /** The response is whole. `trailers` is flat: name, value … */
   ended(trailers: readonly string[]): void;
   /**
@@ -156,12 +158,11 @@ export class Http1Connection implements UploadOwner, Indexed {
     try {
       let rest: Buffer | undefined = bytes;
       while (rest !== undefined) rest = this.#length === undefined ? this.#readHead(rest) : this.#readBody(rest);
+      this.#handler?.told();
     } catch (error) {
-      const handler = this.#handler;
-      this.destroy();
-      // What came before it in the same read is still on its way to the client.
-      if (handler !== undefined)
-        process.nextTick(tell, handler, error instanceof Error ? error : new Error(`${error}`));
+      // What came before it in the same read goes on all the same.
+      this.#handler?.told();
+      this.#fail(error instanceof Error ? error : new Error(`${error}`));
     }
   }
 
@@ -287,8 +288,4 @@ export class Http1Connection implements UploadOwner, Indexed {
     this.#socket.destroy();
     this.#owner.lost(this);
   }
-}
-
-function tell(handler: ResponseHandler, error: Error): void {
-  handler.failed(error, false);
 }
