@@ -58,7 +58,14 @@ function openDescriptor(fd: number, onRecovered: (lost: number) => void): LogDes
   // stopped holds a thread that the exit waits for.
   if (fd === 1) void process.stdout;
   if (fd === 2) void process.stderr;
-  const stream = pino.destination({ dest: fd, sync: false, maxWrite: BATCH_BYTES, maxLength: MAX_WAITING_BYTES });
+  // Without a least length its flush would not wait for what is being written.
+  const stream = pino.destination({
+    dest: fd,
+    sync: false,
+    minLength: 1,
+    maxWrite: BATCH_BYTES,
+    maxLength: MAX_WAITING_BYTES,
+  });
   /** Lines that wait for the batch to be full: handing over each by itself costs more than making it. */
   let batch = '';
   let dropped = 0;

@@ -258,6 +258,7 @@ export class Http1Connection implements UploadOwner, Indexed {
     const early = this.#upload !== undefined && !this.#upload.done;
     this.#upload?.stop();
     this.#upload = undefined;
+    if (this.paused) this.#socket.resume();
     const idleMs = early || this.#socket.destroyed || this.#socket.readableEnded ? 0 : this.#keptFor;
     try {
       handler.ended(trailers);
