@@ -122,19 +122,14 @@ export class HttpExchange extends Context implements AttemptOwner {
 
   attemptData(attempt: UpstreamAttempt, chunk: Buffer): boolean {
     this.bytesOut += chunk.length;
-    if (this.#drain !== undefined) {
-      this.undelivered += chunk.length;
-      this.reading?.push(chunk);
-      this.hooks.chunk(chunk);
-      this.#drain.take(chunk.length);
-      return true;
-    }
     // A sample of the delays: two looks at the clock for each chunk would cost more than they tell.
     const from = this.#chunks++ % delaySample === 0 ? performance.now() : 0;
-    const ready = this.#response.write(chunk);
-    if (from > 0) this.observer.chunkDelay(performance.now() - from);
+    const ready = this.#drain !== undefined || this.#response.write(chunk);
+    if (this.#drain !== undefined) this.undelivered += chunk.length;
+    else if (from > 0) this.observer.chunkDelay(performance.now() - from);
     this.reading?.push(chunk);
     this.hooks.chunk(chunk);
+    this.#drain?.take(chunk.length);
     if (!ready) this.#response.onceDrained(() => attempt.resume());
     return ready;
   }
@@ -176,8 +171,8 @@ export class HttpExchange extends Context implements AttemptOwner {
   #requested(decision: Decision | undefined): void {
     if (this.over) return;
     const final = decision ?? spendHop(this.in.method, this.out.headers);
-    if (final !== undefined) this.#reply(final, 'replied');
-    else this.#nextAttempt();
+    if (final === undefined) this.#nextAttempt();
+    else this.#reply(final, 'replied');
   }
 
   #nextAttempt(): void {
