@@ -1,7 +1,6 @@
 /** What the files of a configuration held when they were read last, by which an edit is told from a touch. */
 import { hash } from 'node:crypto';
 import { isAbsolute } from 'node:path';
-import { schemaPart } from './describe-schema.ts';
 import { splitPointer } from './pointer.ts';
 import { contentOf, type FileContent, passing } from './read-file.ts';
 import type { Config } from './schema.ts';
@@ -58,7 +57,7 @@ export class FilesRead {
 export function filesAt(config: Config, pointers: readonly string[]): readonly string[] {
   return pointers.flatMap((pointer) => {
     let value: unknown = config;
-    for (const segment of splitPointer(pointer)) value = schemaPart(value)[segment];
+    for (const segment of splitPointer(pointer)) value = Object(value)[segment];
     return typeof value === 'string' && isAbsolute(value) ? [value] : [];
   });
 }
