@@ -26,7 +26,7 @@ const usage = `Usage: sluice [run] [--config FILE]…     run the sidecar (defau
   --config FILE   a configuration file; given several times, later files are laid over earlier ones
                   (maps merge, lists replace, policies merge by id)
   --no-dns        check: do not resolve the names of upstreams; else it warns of those that are unknown or not public
-  --no-watch      run: do not reload when a configuration file changes, at SIGHUP only
+  --no-watch      run: reload at SIGHUP only, not whenever a configuration file has changed
 
 Signals: SIGHUP reloads the configuration, SIGTERM and SIGINT drain and exit, a second one exits at once.
 Exit codes: 0 done, 1 cannot run (a port is taken, for example), 2 the configuration or the command line is wrong.

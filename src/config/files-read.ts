@@ -57,6 +57,7 @@ export class FilesRead {
 export function filesAt(config: Config, pointers: readonly string[]): readonly string[] {
   return pointers.flatMap((pointer) => {
     let value: unknown = config;
+    // Maps and lists alike.
     for (const segment of splitPointer(pointer)) value = Object(value)[segment];
     return typeof value === 'string' && isAbsolute(value) ? [value] : [];
   });
