@@ -31,7 +31,7 @@ export class Reloads<T> {
     this.#watch = new ConfigWatch({
       files: () => read.paths,
       // Compared when it is its turn: a SIGHUP for the same edit has then read it already.
-      atRest: () => this.#next(() => this.#ifChanged(read)),
+      atRest: (still) => this.#next(() => this.#ifChanged(read, still)),
     });
   }
 
@@ -41,9 +41,9 @@ export class Reloads<T> {
     this.#watch?.close();
   }
 
-  async #ifChanged(read: FilesRead): Promise<boolean> {
+  async #ifChanged(read: FilesRead, still: () => Promise<boolean>): Promise<boolean> {
     const files = await read.changed();
-    if (files.length > 0 && !this.#closed) {
+    if (files.length > 0 && (await still()) && !this.#closed) {
       this.#log.info({ files }, 'configuration files have changed');
       await this.#reload();
     }

@@ -16,8 +16,11 @@ const absent = '-';
 export interface ConfigWatchOptions {
   /** The files, asked for with each look: a reload may change them. */
   files(): readonly string[];
-  /** Reads them; true when it should be called again in a while though nothing has changed. Must not reject. */
-  atRest(): Promise<boolean>;
+  /**
+   * Reads them, and acts on what they hold if `still` says that nobody has touched them meanwhile; else it is called again.
+   * True when it should be called again in a while though nothing has changed. Must not reject.
+   */
+  atRest(still: () => Promise<boolean>): Promise<boolean>;
 }
 
 /** See the module. It keeps no process alive. Its first rest comes soon after it was made, for what changed before that. */
@@ -47,25 +50,35 @@ export class ConfigWatch {
   async #look(): Promise<void> {
     if (this.#looking || this.#closed) return;
     this.#looking = true;
+    const same = await this.#same();
+    this.#looking = false;
+    if (!same || !this.#due || this.#closed) return;
+    this.#due = false;
+    const looks = this.#looks;
+    // Another look may have begun a new rest meanwhile.
+    const again = await this.#options.atRest(async () => (await this.#same()) && looks === this.#looks);
+    if (again && !this.#closed && this.#timer === undefined) this.#restIn(absentMs);
+  }
+
+  /** Whether the files look as they did; if not, their rest begins again. */
+  async #same(): Promise<boolean> {
+    if (this.#closed) return false;
     const files = this.#options.files();
     this.#follow(files);
     const each = await Promise.all(files.map(looksOfFile));
-    this.#looking = false;
-    if (this.#closed) return;
     const looks = [...files, ...each].join('\n');
-    if (looks !== this.#looks) {
-      this.#looks = looks;
-      this.#restIn(each.includes(absent) ? absentMs : restMs);
-    } else if (this.#due) {
-      this.#due = false;
-      if ((await this.#options.atRest()) && !this.#closed) this.#restIn(absentMs);
-    }
+    if (looks === this.#looks) return true;
+    this.#looks = looks;
+    this.#restIn(each.includes(absent) ? absentMs : restMs);
+    return false;
   }
 
   #restIn(ms: number): void {
+    if (this.#closed) return;
     this.#due = false;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
+      this.#timer = undefined;
       this.#due = true;
       void this.#look();
     }, ms);
