@@ -6,6 +6,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { type Admin, createAdmin } from './admin/admin.ts';
 import type { IssuerKeys } from './auth/issuer-keys.ts';
 import { effectiveConfig } from './config/effective.ts';
+import { FilesRead } from './config/files-read.ts';
 import { parseListen, parseListeners } from './config/listen.ts';
 import type { Loaded } from './config/load.ts';
 import type { ConfigProblem } from './config/problems.ts';
@@ -29,6 +30,7 @@ import type { ManagedLimits } from './limits/create.ts';
 import { type Pipeline, warningsOf } from './pipeline/build.ts';
 import { standingsOf } from './pipeline/entry.ts';
 import { LivePipeline } from './pipeline/live.ts';
+import { Reloads } from './reloads.ts';
 import { IndexedList } from './resources/indexed-list.ts';
 import { KeptThings } from './resources/kept.ts';
 import { MemoryPressure } from './resources/memory-pressure.ts';
@@ -70,7 +72,8 @@ export interface App {
 
 /** Makes an app. Throws {@link ConfigProblems} when its configuration is bad. */
 export async function createApp(options: AppOptions): Promise<App> {
-  const app = new SluiceApp(options, await load(options));
+  const read = options.watch === true && options.yaml === undefined ? new FilesRead() : undefined;
+  const app = new SluiceApp(options, await load(options, read), read);
   await app.prepare();
   return app;
 }
@@ -99,13 +102,14 @@ class SluiceApp implements App {
   #state: 'starting' | 'listening' | 'draining' | 'closed' = 'starting';
   #unwatch: (() => void) | undefined;
   #closing: Promise<void> | undefined;
-  #reloading: Promise<unknown> = Promise.resolve();
+  readonly #reloads: Reloads<Awaited<ReturnType<App['reload']>>>;
 
-  constructor(options: AppOptions, loaded: Loaded) {
+  constructor(options: AppOptions, loaded: Loaded, read: FilesRead | undefined) {
     this.#options = options;
     this.#loaded = loaded;
     this.#secrets = new Secrets(options.env ?? process.env);
     this.log = createLog({ level: loaded.config.telemetry.logs.level, ...options.log });
+    this.#reloads = new Reloads(() => this.#reload(), this.log, read);
     this.#held = new HeldBytes(loaded.config.server.held_bytes);
     const { memory } = loaded.config.server.shed;
     this.#pressure = new MemoryPressure(memory, this.log, undefined, (room) => this.#held.fit(room));
@@ -166,10 +170,7 @@ class SluiceApp implements App {
         checks: () => this.#checks(),
         limits: () => ({ policies: this.#live?.current.counting ?? [], store: this.limits.state() }),
         effectiveConfig: () =>
-          effectiveConfig(this.#loaded.config, {
-            references: this.#loaded.references,
-            policies: this.#options.policies,
-          }),
+          effectiveConfig(this.config, { references: this.#loaded.references, policies: this.#options.policies }),
       },
     });
     this.#metrics.configGeneration(1);
@@ -181,16 +182,16 @@ class SluiceApp implements App {
     this.adminAddresses = (await this.#admin?.listen()) ?? [];
     this.proxyAddresses = (await this.#server?.listen(listen)) ?? [];
     this.#state = 'listening';
+    this.#reloads.watch();
   }
 
   reload(): ReturnType<App['reload']> {
-    const next = this.#reloading.then(() => this.#reload());
-    this.#reloading = next.catch(() => undefined);
-    return next;
+    return this.#reloads.now();
   }
 
   close(options: { readonly drainMs?: number } = {}): Promise<void> {
     this.#idle.hurry();
+    this.#reloads.close();
     this.#closing ??= this.#close(options.drainMs ?? this.config.server.drain);
     return this.#closing;
   }
@@ -198,7 +199,7 @@ class SluiceApp implements App {
   async #reload(): ReturnType<App['reload']> {
     try {
       if (this.#state === 'draining' || this.#state === 'closed') throw new Error('Sluice is shutting down');
-      const loaded = await load(this.#options);
+      const loaded = await load(this.#options, this.#reloads.read);
       const generation = (this.#live?.current.generation ?? 0) + 1;
       const pipeline = await this.#build(loaded, generation);
       const before = this.#loaded.config;
@@ -209,13 +210,11 @@ class SluiceApp implements App {
       this.#metrics.genAi.nameModels(loaded.config.telemetry.metrics.models);
       this.#metrics.configGeneration(generation);
       this.#metrics.configReload('success');
-      this.log.info({ generation, policies: pipeline.entries.map((entry) => entry.id) }, 'configuration reloaded');
-      tellReload(before, loaded.config, this.warnings, this.log);
+      tellReload(before, pipeline, this.warnings, this.log);
       return { ok: true, problems: this.warnings };
     } catch (error) {
       this.#metrics.configReload('failure');
-      const problems = tellFailedReload(error, this.#live?.current.generation, this.log);
-      return { ok: false, problems };
+      return { ok: false, problems: tellFailedReload(error, this.#live?.current.generation, this.log) };
     }
   }
 
@@ -232,6 +231,7 @@ class SluiceApp implements App {
       podName: env.POD_NAME || hostname(),
       log: this.log,
       entryMetrics: (id, mode) => this.#metrics.policy(id, mode),
+      read: this.#reloads.read,
     });
   }
 

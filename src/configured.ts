@@ -1,5 +1,6 @@
 /** From files to a pipeline: what start, reload and check have in common. */
 import type { IssuerKeys } from './auth/issuer-keys.ts';
+import { type FilesRead, filesAt } from './config/files-read.ts';
 import { type Loaded, loadConfig, loadConfigText } from './config/load.ts';
 import { type ConfigProblem, formatProblems, problemAt } from './config/problems.ts';
 import { resolveNames } from './config/resolve-names.ts';
@@ -22,6 +23,8 @@ export interface AppOptions {
   readonly files?: readonly string[];
   /** The configuration as text. */
   readonly yaml?: string;
+  /** Whether a change of `files` makes the app reload by itself once it listens. */
+  readonly watch?: boolean;
   readonly policies: ReadonlyMap<string, Policy>;
   /** What `${VAR}` and `{ env: VAR }` see; the process's environment by default. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -74,14 +77,16 @@ export async function checkConfig(options: AppOptions & { readonly resolve?: boo
   return { ...loaded, warnings: [...warnings, ...names] };
 }
 
-/** Reads and validates; throws {@link ConfigProblems}. */
-export async function load(options: AppOptions): Promise<Loaded> {
+/** Reads and validates; throws {@link ConfigProblems}. `read` is told what the files held. */
+export async function load(options: AppOptions, read?: FilesRead): Promise<Loaded> {
   const { policies, env = process.env } = options;
   const result =
     options.yaml === undefined
-      ? await loadConfig(options.files ?? ['proxy.yaml'], { policies, env })
+      ? await loadConfig(options.files ?? ['proxy.yaml'], { policies, env, read })
       : await loadConfigText(options.yaml, { policies, env });
   if (!result.ok) throw new ConfigProblems(result.problems);
+  // Before they are used: what changes in between is then seen as a change.
+  await read?.noteNamed(result.config);
   return result;
 }
 
@@ -89,12 +94,19 @@ export async function load(options: AppOptions): Promise<Loaded> {
 export async function build(
   loaded: Loaded,
   generation: number,
-  deps: Parameters<typeof buildPipeline>[2],
+  deps: Parameters<typeof buildPipeline>[2] & { readonly read?: FilesRead | undefined },
 ): Promise<Pipeline> {
   try {
     return await buildPipeline(loaded.config, generation, deps);
   } catch (error) {
     if (!(error instanceof BuildError)) throw error;
+    // A file that a policy could not use may be mended without a change of the configuration.
+    await deps.read?.noteMore(
+      filesAt(
+        loaded.config,
+        error.faults.map(({ pointer }) => pointer),
+      ),
+    );
     throw new ConfigProblems(
       error.faults.map(({ pointer, message }) => problemAt(loaded.locate(pointer), pointer, message)),
     );
@@ -160,9 +172,15 @@ export function logWarnings(warnings: readonly ConfigProblem[], log: PolicyLogge
   for (const { file, line, path, message } of warnings) log.warn({ file, line, path }, message);
 }
 
-/** Says what is odd about a configuration that a reload has taken, and what of it waits for the next start. */
-export function tellReload(before: Config, after: Config, warnings: readonly ConfigProblem[], log: PolicyLogger): void {
-  warnOfRestart(before, after, log);
+/** Says that a reload has been taken, what of it waits for the next start and what is odd about it. */
+export function tellReload(
+  before: Config,
+  { generation, config, entries }: Pipeline,
+  warnings: readonly ConfigProblem[],
+  log: PolicyLogger,
+): void {
+  log.info({ generation, policies: entries.map((entry) => entry.id) }, 'configuration reloaded');
+  warnOfRestart(before, config, log);
   logWarnings(warnings, log);
 }
 

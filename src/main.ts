@@ -26,6 +26,7 @@ const usage = `Usage: sluice [run] [--config FILE]…     run the sidecar (defau
   --config FILE   a configuration file; given several times, later files are laid over earlier ones
                   (maps merge, lists replace, policies merge by id)
   --no-dns        check: do not resolve the names of upstreams; else it warns of those that are unknown or not public
+  --no-watch      run: reload at SIGHUP only, not whenever a configuration file has changed
 
 Signals: SIGHUP reloads the configuration, SIGTERM and SIGINT drain and exit, a second one exits at once.
 Exit codes: 0 done, 1 cannot run (a port is taken, for example), 2 the configuration or the command line is wrong.
@@ -35,6 +36,7 @@ interface Command {
   readonly name: 'run' | 'check' | 'schema' | 'version' | 'help';
   readonly files: readonly string[];
   readonly resolve: boolean;
+  readonly watch: boolean;
 }
 
 function commandOf(argv: readonly string[]): Command {
@@ -46,12 +48,13 @@ function commandOf(argv: readonly string[]): Command {
         config: { type: 'string', short: 'c', multiple: true, default: ['proxy.yaml'] },
         check: { type: 'boolean', default: false },
         'no-dns': { type: 'boolean', default: false },
+        'no-watch': { type: 'boolean', default: false },
         version: { type: 'boolean', short: 'v', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
     const [name = 'run', ...rest] = positionals;
-    const asked = { files: values.config, resolve: !values['no-dns'] };
+    const asked = { files: values.config, resolve: !values['no-dns'], watch: !values['no-watch'] };
     if (values.help) return { name: 'help', ...asked };
     if (values.version) return { name: 'version', ...asked };
     if (rest.length > 0) throw new UsageError(`unexpected argument "${rest[0]}"`);
@@ -66,7 +69,7 @@ async function main(argv: readonly string[]): Promise<number | undefined> {
   if (argv[0] === 'hash-key') return hashKey(argv.slice(1), process);
   if (argv[0] === 'sleep') return sleep(argv.slice(1), process);
   if (argv[0] === 'probe') return probe(argv.slice(1), process);
-  const { name, files, resolve } = commandOf(argv);
+  const { name, files, resolve, watch } = commandOf(argv);
   if (name === 'help') return say(usage);
   if (name === 'version') return say(`sluice ${version}, Node ${process.versions.node}\n`);
   if (name === 'schema') return say(`${JSON.stringify(proxySchema(policies), null, 2)}\n`);
@@ -77,7 +80,7 @@ async function main(argv: readonly string[]): Promise<number | undefined> {
     if (warnings.length > 0) process.stderr.write(`${formatProblems(warnings)}\n`);
     return say(`${files.join(' + ')}: ok, ${config.routes.length} routes, ${config.policies.length} policies\n`);
   }
-  await run(await createApp({ files, policies }));
+  await run(await createApp({ files, policies, watch }));
   return undefined;
 }
 

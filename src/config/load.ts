@@ -1,11 +1,12 @@
 /** Loads `proxy.yaml` and its overlays. Whatever is wrong with them becomes a list of problems, never an exception. */
 import type { Policy } from '../policy.ts';
 import { plainPath, runChecks } from './checks.ts';
+import type { FilesRead } from './files-read.ts';
 import { interpolate, type Variables } from './interpolate.ts';
 import { mergeFiles } from './merge-files.ts';
 import { parseText } from './parse.ts';
 import { arrange, type ConfigProblem, type Location, problemAt } from './problems.ts';
-import { readFileText } from './read-file.ts';
+import { contentOf, textOf } from './read-file.ts';
 import type { Config, PolicyEntry } from './schema.ts';
 import { type ConfigNode, type MapNode, mapScalars, nodeAt } from './tree.ts';
 import { validateTree } from './validate.ts';
@@ -15,6 +16,8 @@ export interface LoadOptions {
   readonly policies: ReadonlyMap<string, Policy>;
   /** For `${NAME}`. */
   readonly env: Variables;
+  /** Is told what the files hold. */
+  readonly read?: FilesRead | undefined;
 }
 
 /** A configuration, or why there is none. */
@@ -42,7 +45,9 @@ export async function loadConfig(files: readonly string[], options: LoadOptions)
   const problems: ConfigProblem[] = [];
   const texts: ConfigText[] = [];
   for (const name of files) {
-    const text = await readFileText(name, (problem) => problems.push(problem));
+    const content = await contentOf(name);
+    options.read?.note(name, content);
+    const text = textOf(name, content, (problem) => problems.push(problem));
     if (text !== undefined) texts.push({ name, text });
   }
   return build(texts, files, problems, options);

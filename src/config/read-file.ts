@@ -3,27 +3,33 @@ import { constants, open } from 'node:fs/promises';
 import { MAX_FILE_BYTES, tooLarge } from './parse.ts';
 import { problemAt, type Report } from './problems.ts';
 
-/** The text of a file. Undefined when it cannot be read, is too large or not UTF-8; that has been reported then. */
-export async function readFileText(file: string, report: Report): Promise<string | undefined> {
+/** The bytes of a file, or a sentence's end that says why there are none. */
+export type FileContent = Buffer | string;
+
+/** Reads a file of the configuration, bounded; never rejects. */
+export async function contentOf(file: string): Promise<FileContent> {
+  try {
+    return await readBounded(file);
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
+/** The text of what a file holds. Undefined when it cannot be read, is too large or not UTF-8; that has been reported then. */
+export function textOf(file: string, content: FileContent, report: Report): string | undefined {
   const refuse = (message: string): undefined => {
     report(problemAt({ file, line: 0, column: 0 }, '', message));
   };
-  let bytes: Buffer | string;
+  if (typeof content === 'string') return refuse(content);
   try {
-    bytes = await readBounded(file);
-  } catch (error) {
-    return refuse(reasonOf(error));
-  }
-  if (typeof bytes === 'string') return refuse(bytes);
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return new TextDecoder('utf-8', { fatal: true }).decode(content);
   } catch {
     return refuse('is not UTF-8; save it as UTF-8 text');
   }
 }
 
 /** At most {@link MAX_FILE_BYTES}, or a fault; the size that the system tells is not relied on (pipes, /proc). */
-async function readBounded(file: string): Promise<Buffer | string> {
+async function readBounded(file: string): Promise<FileContent> {
   // Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
   const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -43,6 +49,9 @@ async function readBounded(file: string): Promise<Buffer | string> {
   }
 }
 
+/** How the reasons begin that say something of the moment, e.g. of file descriptors that have run out, not of the file. */
+export const passing = 'cannot be read';
+
 function reasonOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   switch (code) {
@@ -61,6 +70,6 @@ function reasonOf(error: unknown): string {
     case 'ERR_INVALID_ARG_VALUE':
       return 'has a name that no file can have';
     default:
-      return `cannot be read (${String(code ?? 'unknown error')})`;
+      return `${passing} (${String(code ?? 'unknown error')})`;
   }
 }

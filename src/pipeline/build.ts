@@ -15,6 +15,7 @@ import { ConfigError, type Env, type Policy, type PolicyInstance, type PolicyLog
 import type { KeptThings } from '../resources/kept.ts';
 import type { Secrets } from '../resources/secrets.ts';
 import type { Shared } from '../resources/shared.ts';
+import { tlsPrint } from '../resources/tls-files.ts';
 import { Upstream } from '../upstream/upstream.ts';
 import { type Entry, type EntryMetrics, type Step, stepsOf } from './entry.ts';
 import { Holdings } from './holdings.ts';
@@ -92,8 +93,9 @@ export async function buildPipeline(config: Config, generation: number, deps: Bu
   };
 
   for (const [name, upstream] of Object.entries(config.upstreams)) {
-    const key = JSON.stringify([name, upstream]);
     try {
+      // A certificate that has been replaced makes another upstream: connections keep what they were opened with.
+      const key = JSON.stringify([name, upstream, tlsPrint(upstream.tls)]);
       upstreams.set(
         name,
         deps.upstreams.acquire(key, () => new Upstream(name, upstream, deps.env)),

@@ -10,6 +10,8 @@ import type { Closable } from './shared.ts';
 const pollMs = 1_000;
 /** After an event: a swap is several events, and who writes a file in place needs a moment. */
 const settleMs = 50;
+/** After so many events between two polls the rest is left to the poll: each costs some 20 µs, also one of files that nobody cares for. */
+const mostEvents = 100;
 
 /** Tells one state of a file from another: a swap brings another inode, writing in place another time. */
 export function looksOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
@@ -23,6 +25,8 @@ export class WatchedDirectory implements Closable {
   readonly #poll: NodeJS.Timeout;
   #watcher: FSWatcher | undefined;
   #settling: NodeJS.Timeout | undefined;
+  /** Since the last poll. */
+  #events = 0;
 
   constructor(path: string) {
     this.#path = path;
@@ -48,7 +52,8 @@ export class WatchedDirectory implements Closable {
   }
 
   #look(): void {
-    // A directory that was not there yet, or a watch that has failed: the next one may last.
+    this.#events = 0;
+    // A directory that was not there yet or was too busy, or a watch that has failed: the next one may last.
     if (this.#watcher === undefined) this.#watch();
     for (const listener of this.#listeners) listener();
   }
@@ -70,6 +75,7 @@ export class WatchedDirectory implements Closable {
 
   /** The first event sets the time: a directory in which something changes all the time would put it off for ever. */
   #changed(): void {
+    if (++this.#events === mostEvents) this.#unwatch();
     if (this.#settling !== undefined) return;
     this.#settling = setTimeout(() => {
       this.#settling = undefined;

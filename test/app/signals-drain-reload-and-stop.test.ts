@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startProvider } from '../support/fake-provider.ts';
 import { proxyYaml } from '../support/proxy-yaml.ts';
 import { spawnSluice, yamlFile } from '../support/spawn-sluice.ts';
@@ -11,12 +14,12 @@ const STREAM = {
   body: JSON.stringify({ model: 'gpt-4o', stream: true, messages: [] }),
 };
 
-async function start(t: TestContext, drain: string) {
+async function start(t: TestContext, drain: string, ...more: string[]) {
   let open: () => void = () => {};
   const gate = new Promise<void>((resolve) => (open = resolve));
   const provider = await startProvider({ t, tokens: ['a', 'b'], gate: ({ index }) => (index > 1 ? gate : undefined) });
   const file = await yamlFile(proxyYaml({ upstream: provider.url, extra: { server: { drain } } }), { t });
-  const sluice = spawnSluice(['--config', file], {}, { t });
+  const sluice = spawnSluice(['--config', file, ...more], {}, { t });
   const { url, adminUrl } = await sluice.ready;
   return { provider, file, sluice, url, adminUrl, open: () => open() };
 }
@@ -74,9 +77,12 @@ test('a second signal loses no line of an exchange that has ended', async (t) =>
 });
 
 test('SIGHUP reloads; a broken file keeps what runs and says where', async (t) => {
-  const { provider, sluice, url, adminUrl, file } = await start(t, '1s');
+  const { provider, sluice, url, adminUrl, file } = await start(t, '1s', '--no-watch');
   const denying = [{ policy: 'ip-access', with: { deny: ['127.0.0.0/8'] } }];
   await writeFile(file, proxyYaml({ upstream: provider.url, policies: denying }));
+  // Longer than a watch would need.
+  await sleep(1_800);
+  assert.equal((await fetch(`${url}/openai/v1/models`)).status, 200);
   sluice.signal('SIGHUP');
   await sluice.logged(({ msg }) => msg === 'configuration reloaded');
   assert.equal((await fetch(`${url}/openai/v1/models`)).status, 403);
@@ -86,6 +92,33 @@ test('SIGHUP reloads; a broken file keeps what runs and says where', async (t) =
   assert.match(JSON.stringify(line.problems), /proxy\.yaml:1:/);
   assert.equal((await fetch(`${url}/openai/v1/models`)).status, 403);
   assert.match(await (await fetch(`${adminUrl}/metrics`)).text(), /sluice_config_reload_total\{result="failure"\} 1/);
+});
+
+test('saving the file is enough, and a SIGHUP for the same edit makes one reload; SIGTERM then ends it as ever', async (t) => {
+  const { provider, sluice, url, file } = await start(t, '1s');
+  const denying = [{ policy: 'ip-access', with: { deny: ['127.0.0.0/8'] } }];
+  await writeFile(file, proxyYaml({ upstream: provider.url, policies: denying }));
+  await sluice.logged(({ msg }) => msg === 'configuration reloaded');
+  assert.equal((await fetch(`${url}/openai/v1/models`)).status, 403);
+  await writeFile(file, proxyYaml({ upstream: provider.url }));
+  sluice.signal('SIGHUP');
+  await sluice.logged(({ msg, generation }) => msg === 'configuration reloaded' && generation === 3);
+  assert.equal((await fetch(`${url}/openai/v1/models`)).status, 200);
+  await sleep(1_800);
+  assert.equal(sluice.logs.filter(({ msg }) => msg === 'configuration reloaded').length, 2);
+  assert.deepEqual(await sluice.kill(), { code: 0, signal: null });
+});
+
+test('an app that watches and is closed keeps no process alive', async (t) => {
+  const file = await yamlFile(proxyYaml({ upstream: 'http://127.0.0.1:9' }), { t });
+  const code = `
+    import { createApp } from './src/app.ts';
+    const app = await createApp({ files: [${JSON.stringify(file)}], watch: true, policies: new Map() });
+    await app.listen();
+    setTimeout(() => app.close({ drainMs: 0 }), 200);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: 'ignore', timeout: 20_000 });
+  const [status] = await once(child, 'exit');
+  assert.equal(status, 0);
 });
 
 test('the summary at start tells listeners, routes, policies, limits and tracing', async (t) => {

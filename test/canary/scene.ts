@@ -97,7 +97,7 @@ export async function setScene(t: TestContext): Promise<Scene> {
     redis,
     collector,
     tls,
-    start: (nodeOptions, args = ['--config', configured.file]) => {
+    start: (nodeOptions, args = ['--no-watch', '--config', configured.file]) => {
       const { NODE_OPTIONS = '', ...inherited } = inheritedBreak();
       const env = { ...inherited, ...configured.env, NODE_OPTIONS: [NODE_OPTIONS, ...nodeOptions].join(' ').trim() };
       const sluice = spawnSluice(args, env, { t, cwd: configured.work });

@@ -161,3 +161,14 @@ test('nothing changes the pods when the configuration changes, if so wished', ()
   assert.equal(annotations(...still), undefined);
   assert.equal(annotations(...still, ...change), undefined);
 });
+
+test('running pods take a changed configuration where no new pods do, and only there', () => {
+  const watches = (...args: string[]) => {
+    const pod = only(gateway(...args), 'Deployment').spec?.template?.spec;
+    return pod?.containers.map(({ args: given = [] }) => !given.includes('--no-watch'));
+  };
+  assert.deepEqual(watches('--set', 'overlay.server.drain=25s'), [false]);
+  assert.deepEqual(watches('--set', 'rollOnConfigChange=false'), [true]);
+  // The checksum does not see what is in it.
+  assert.deepEqual(watches('--set', 'existingConfigMap.name=mine'), [true]);
+});

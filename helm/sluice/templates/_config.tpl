@@ -68,6 +68,14 @@ overlay, so that the overlay has the last word. Takes { root, gateway }.
 {{- end }}
 {{- end -}}
 
+{{/*
+True (non-empty) when running pods take a changed configuration: nothing else brings it to them. The checksum of
+`rollOnConfigChange` does not see a ConfigMap of the user.
+*/}}
+{{- define "sluice.watches" -}}
+{{- if or (not .Values.rollOnConfigChange) .Values.existingConfigMap.name -}}true{{- end -}}
+{{- end -}}
+
 {{/* True (non-empty) when there are files to mount at /etc/sluice. */}}
 {{- define "sluice.hasConfig" -}}
 {{- if or .Values.existingConfigMap.name (include "sluice.configData" .) -}}true{{- end -}}

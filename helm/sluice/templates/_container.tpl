@@ -28,6 +28,10 @@ image: {{ include "sluice.image" .root | quote }}
 imagePullPolicy: {{ $values.image.pullPolicy }}
 args:
   {{- include "sluice.args" . | nindent 2 }}
+  {{- if not (include "sluice.watches" .root) }}
+  # Pods with the new configuration are on their way, and those that are there must not go ahead of them.
+  - --no-watch
+  {{- end }}
 {{ include "sluice.environment" .root }}
 ports:
   {{- if .gateway }}
