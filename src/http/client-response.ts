@@ -1,5 +1,6 @@
 /** The client's side of a response: the head as soon as it is known, bytes as they come, and an honest ending (law 2). */
 import { type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { HeaderList } from './headers.ts';
 import { resetSocket } from './refuse-raw.ts';
 import type { RenderedReply } from './reply.ts';
@@ -132,6 +133,17 @@ export class ClientResponse {
     else this.#res.end(reply.body);
   }
 
+  /** Lets the connection serve nothing more: behind the answer goes a FIN, and whoever lingers closes it in the end. */
+  endConnection(): void {
+    const { socket } = this.#res.req;
+    this.#res.shouldKeepAlive = false;
+    // Node would close at once, with a reset because bytes lie unread, which may overtake the answer.
+    socket.destroySoon = end;
+    // Node calls that only where the head had not been written yet.
+    if (this.finished) socket.end();
+    else this.#res.once('finish', () => socket.end());
+  }
+
   /** Tells the client to send its body (Expect: 100-continue). */
   continue(): void {
     if (!this.#res.headersSent && !this.#res.destroyed) this.#res.writeContinue();
@@ -160,6 +172,10 @@ function grouped(headers: HeaderList): Record<string, string> {
 }
 
 function ignore(): void {}
+
+function end(this: Socket): void {
+  this.end();
+}
 
 /** Sends a head that no bytes have carried along. */
 function flush(res: ServerResponse): void {
