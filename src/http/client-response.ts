@@ -1,5 +1,6 @@
 /** The client's side of a response: the head as soon as it is known, bytes as they come, and an honest ending (law 2). */
 import { type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { HeaderList } from './headers.ts';
 import { resetSocket } from './refuse-raw.ts';
 import type { RenderedReply } from './reply.ts';
@@ -166,6 +167,17 @@ export class ClientResponse {
     else this.#res.end(reply.body);
   }
 
+  /** Lets the connection serve nothing more: behind the answer goes a FIN, and whoever lingers closes it in the end. */
+  endConnection(): void {
+    const { socket } = this.#res.req;
+    this.#res.shouldKeepAlive = false;
+    // Node would close at once, with a reset because bytes lie unread, which may overtake the answer.
+    socket.destroySoon = end;
+    // Node calls that only where the head had not been written yet.
+    if (this.finished) socket.end();
+    else this.#res.once('finish', () => socket.end());
+  }
+
   /** Tells the client to send its body (Expect: 100-continue). */
   continue(): void {
     if (!this.#res.headersSent && !this.#res.destroyed) this.#res.writeContinue();
@@ -208,3 +220,7 @@ function framed(chunk: Buffer): Buffer {
 }
 
 function ignore(): void {}
+
+function end(this: Socket): void {
+  this.end();
+}

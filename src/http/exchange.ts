@@ -147,7 +147,7 @@ export class HttpExchange extends Context implements AttemptOwner {
       return;
     }
     // An answer that came before the whole body: the rest of it is read by nobody any more.
-    if (!this.body.complete) linger(this.req, this.body, this.#response);
+    if (!this.body.complete) linger(this.req, this.body, this.#response, this.core);
     this.#response.end(trailers);
   }
 
@@ -229,7 +229,7 @@ export class HttpExchange extends Context implements AttemptOwner {
     this.status = rendered.status;
     this.bytesOut = rendered.body.length;
     this.ttfbMs = performance.now() - this.startedAt;
-    if (!this.body.complete) linger(this.req, this.body, this.#response);
+    if (!this.body.complete) linger(this.req, this.body, this.#response, this.core);
     this.#response.reply(rendered, this.id);
   }
 
