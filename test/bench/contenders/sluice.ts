@@ -78,7 +78,8 @@ function yamlOf(upstream: string, setting: SluiceSetting): string {
     upstream,
     dialect,
     policies,
-    upstreamOptions: { pool: { connections: 8192 } },
+    // On a busy machine a rush of streams may take longer to connect than the default allows.
+    upstreamOptions: { pool: { connections: 8192 }, timeouts: { connect: '30s' } },
     extra: {
       routes: [...others, { path: '/bench', upstream: dialect }],
       telemetry: { ...(dialect === 'none' ? { usage: 'off' } : {}), ...telemetry },
