@@ -33,7 +33,11 @@ export function eventsOf(count: number, size: number): readonly Buffer[] {
     const frame = JSON.stringify(delta('')).length + 'data: \n\n'.length;
     const usage = { prompt_tokens: 300, completion_tokens: count, total_tokens: 300 + count };
     const event = (json: object) => Buffer.from(`data: ${JSON.stringify(json)}\n\n`);
-    const content = event(delta('x'.repeat(Math.max(1, size - frame))));
+    // An event that is smaller than that frame is no JSON.
+    const content =
+      size > frame
+        ? event(delta('x'.repeat(size - frame)))
+        : Buffer.from(`data: ${'x'.repeat(Math.max(1, size - 'data: \n\n'.length))}\n\n`);
     const deltas = Array.from({ length: Math.max(0, count - 2) }, () => content);
     return [...deltas, event(chunk([], { usage })), Buffer.from('data: [DONE]\n\n')];
   });

@@ -2,35 +2,48 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Done, Task } from './client.ts';
+import type { Task } from './client.ts';
+import { ClientProcess } from './client-process.ts';
 import type { Contender, Running, Spawned } from './contenders/contender.ts';
-
-/** The last core is the contenders'; the first one the provider's, the client's and the collector's. */
-const contenderCore = availableParallelism() - 1;
-const otherCore = 0;
+import { type Cores, chooseCores } from './cores.ts';
 
 /** See the module. */
 export class BenchProcesses {
+  readonly cores: Cores = chooseCores();
   readonly #children: ChildProcess[] = [];
   readonly #folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
-  #client: ChildProcess | undefined;
+  readonly #killAll = () => {
+    for (const child of this.#children) child.kill('SIGKILL');
+    rmSync(this.#folder, { recursive: true, force: true });
+  };
+  #client: ClientProcess | undefined;
+  #provider: ChildProcess | undefined;
   #upstream = '';
   #named = 0;
 
+  constructor() {
+    process.once('exit', this.#killAll);
+  }
+
   /** Starts the provider and the client. */
   async start(): Promise<void> {
-    const provider = this.#fork('provider.ts');
-    const [port] = (await once(provider, 'message')) as [number];
+    this.#provider = this.#fork('provider.ts');
+    const [port] = (await once(this.#provider, 'message')) as [number];
     this.#upstream = `http://127.0.0.1:${port}`;
-    this.#client = this.#fork('client.ts');
+    this.#client = new ClientProcess(this.#fork('client.ts'));
   }
 
   get upstream(): string {
     return this.#upstream;
+  }
+
+  /** The processes that make the load. */
+  get loadPids(): number[] {
+    return [this.#provider?.pid ?? 0, this.#client?.pid ?? 0];
   }
 
   /** Starts a contender on the core of contenders. */
@@ -40,52 +53,53 @@ export class BenchProcesses {
     return contender.start({
       upstream: this.#upstream,
       folder,
-      spawn: (command, options) => this.spawn(command, { ...options, core: contenderCore, folder }),
+      spawn: (command, options) => this.spawn(command, { ...options, core: this.cores.contender, folder }),
     });
   }
 
-  /** Starts a process; by default on the core of all others. */
+  /** Starts a process, by default on the core of all others. What it writes, errors too, goes to a file. */
   spawn(
     command: readonly string[],
     options: { env?: Readonly<Record<string, string>>; core?: number; folder?: string } = {},
   ): Spawned {
-    const { env, core = otherCore, folder = this.#folder } = options;
+    const { env, core = this.cores.others, folder = this.#folder } = options;
     const file = join(folder, `out-${this.#named++}`);
     const out = openSync(file, 'w');
     const { PATH, HOME } = process.env;
     const child = spawn('taskset', ['-c', `${core}`, ...command], {
       env: { PATH, HOME, ...env },
-      stdio: ['ignore', out, 'inherit'],
+      stdio: ['ignore', out, out],
     });
     closeSync(out);
-    this.#children.push(child);
+    this.#keep(child);
     const said = async (pattern: RegExp): Promise<RegExpExecArray> => {
-      for (let tries = 0; tries < 1500; tries++) {
+      for (let tries = 0; tries < 6000; tries++) {
         const match = pattern.exec(readFileSync(file, 'utf8'));
         if (match !== null) return match;
-        if (child.exitCode !== null) break;
-        await wait(20);
+        if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) break;
+        await wait(5);
       }
-      throw new Error(`${command.join(' ')} did not say ${pattern}: ${readFileSync(file, 'utf8').slice(0, 2000)}`);
+      throw new Error(`${command.join(' ')} did not say ${pattern}: ${readFileSync(file, 'utf8').slice(-2000)}`);
     };
     return { pid: child.pid ?? 0, said };
   }
 
-  /** Gives the client a task; `opened` is awaited once all streams of it have begun. */
-  async load(task: Task, opened?: () => Promise<void>): Promise<readonly number[]> {
-    const client = this.#client as ChildProcess;
-    client.send(task);
-    for (;;) {
-      const [done] = (await once(client, 'message')) as [Done];
-      if (done.error !== undefined) throw new Error(`${task.url}: ${done.error}`);
-      if (done.open !== true) return done.firstByteMs;
-      // What the client says meanwhile must not be missed.
-      const next = once(client, 'message') as Promise<[Done]>;
-      await opened?.();
-      const [end] = await next;
-      if (end.error !== undefined) throw new Error(`${task.url}: ${end.error}`);
-      return end.firstByteMs;
-    }
+  /**
+   * Gives the client a task; `opened` is awaited once all streams of it have begun. Resolves to the milliseconds to each
+   * first byte (of kind `open`), in no order.
+   */
+  load(task: Task, opened?: () => Promise<void>): Promise<readonly number[]> {
+    return this.#theClient.load(task, opened);
+  }
+
+  /** What the client has received so far. */
+  received(): Promise<{ readonly events: number; readonly reads: number }> {
+    return this.#theClient.received();
+  }
+
+  get #theClient(): ClientProcess {
+    if (this.#client === undefined) throw new Error('call start() first');
+    return this.#client;
   }
 
   /** Ends one process. */
@@ -101,16 +115,23 @@ export class BenchProcesses {
 
   /** Ends them all. */
   async close(): Promise<void> {
-    await Promise.all(this.#children.map((child) => this.end(child.pid ?? 0)));
+    process.removeListener('exit', this.#killAll);
+    await Promise.all(this.#children.map((child) => (child.pid === undefined ? undefined : this.end(child.pid))));
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
   #fork(name: string): ChildProcess {
     const child = fork(fileURLToPath(new URL(name, import.meta.url)), {
       execPath: 'taskset',
-      execArgv: ['-c', `${otherCore}`, process.execPath],
+      execArgv: ['-c', `${this.cores.others}`, process.execPath],
     });
-    this.#children.push(child);
+    this.#keep(child);
     return child;
+  }
+
+  #keep(child: ChildProcess): void {
+    this.#children.push(child);
+    // Whoever waits for what it says is told so; without a listener the bench would end here.
+    child.on('error', (error) => console.error(`a process of the bench: ${error.message} (taskset is in util-linux)`));
   }
 }

@@ -4,28 +4,14 @@
  */
 import { connect, type Socket } from 'node:net';
 
-/** When parts of an answer came, in milliseconds of `performance.now()`. */
-export interface Answered {
-  readonly sentAt: number;
-  /** The first bytes of the body. */
-  readonly firstAt: number;
-}
+/** What all connections have received: events of streams that came whole, and reads that brought parts of a body. */
+export const received = { events: 0, reads: 0 };
 
 const headEnd = Buffer.from('\r\n\r\n');
 const chunkedEnd = Buffer.from('0\r\n\r\n');
+const eventEnd = Buffer.from('\n\n');
 const none = Buffer.alloc(0);
-
-/** The bytes of a request. */
-export function requestBytes(url: URL, headers: Readonly<Record<string, string>>, body: string | Buffer): Buffer {
-  const lines = Object.entries({
-    host: url.host,
-    'content-type': 'application/json',
-    'content-length': `${Buffer.byteLength(body)}`,
-    ...headers,
-  }).map(([name, value]) => `${name}: ${value}\r\n`);
-  const head = `POST ${url.pathname} HTTP/1.1\r\n${lines.join('')}\r\n`;
-  return Buffer.concat([Buffer.from(head), Buffer.from(body)]);
-}
+const LINE_FEED = 10;
 
 /** See the module. One request at a time. */
 export class Connection {
@@ -35,22 +21,34 @@ export class Connection {
   /** Bytes of the body that are still to come; undefined: it is chunked. */
   #left: number | undefined;
   #inBody = false;
-  #sentAt = 0;
   #firstAt = 0;
   #first: (() => void) | undefined;
-  #done: ((answered: Answered) => void) | undefined;
+  #done: ((firstAt: number) => void) | undefined;
   #failed: ((error: Error) => void) | undefined;
+  #failure: Error | undefined;
 
   constructor(url: URL) {
     this.#socket = connect({ host: url.hostname, port: Number(url.port), noDelay: true });
     this.#socket.on('data', (bytes: Buffer) => this.#take(bytes));
-    this.#socket.on('error', (error) => this.#fail(error));
-    this.#socket.on('close', () => this.#fail(new Error('the connection was closed')));
+    this.#socket.on('error', (error) => this.fail(error));
+    this.#socket.on('close', () => this.fail(new Error('the connection was closed')));
   }
 
-  /** Resolves when the answer is whole. `first` is called with its first bytes. */
-  send(request: Buffer, first?: () => void): Promise<Answered> {
+  /** Nothing can be sent any more. */
+  get closed(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /**
+   * Resolves when the answer is whole, to the time (of `performance.now()`) at which the first bytes of its body came.
+   * `first` is called with them.
+   */
+  send(request: Buffer, first?: () => void): Promise<number> {
     return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) {
+        reject(this.#failure);
+        return;
+      }
       this.#done = resolve;
       this.#failed = reject;
       this.#first = first;
@@ -58,7 +56,6 @@ export class Connection {
       this.#head = none;
       this.#tail = none;
       this.#firstAt = 0;
-      this.#sentAt = performance.now();
       this.#socket.write(request);
     });
   }
@@ -66,6 +63,16 @@ export class Connection {
   close(): void {
     this.#failed = undefined;
     this.#socket.destroy();
+  }
+
+  /** Ends it, and the request that runs fails. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+    const failed = this.#failed;
+    this.#done = undefined;
+    this.#failed = undefined;
+    this.#socket.destroy();
+    failed?.(error);
   }
 
   #take(bytes: Buffer): void {
@@ -78,7 +85,7 @@ export class Connection {
     if (end < 0) return;
     const head = this.#head.toString('latin1', 0, end);
     if (!head.startsWith('HTTP/1.1 200')) {
-      this.#fail(new Error(`an answer begins with ${head.split('\r\n', 1)[0]}`));
+      this.fail(new Error(`an answer begins with ${head.split('\r\n', 1)[0]}`));
       return;
     }
     const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
@@ -89,6 +96,7 @@ export class Connection {
 
   #body(bytes: Buffer): void {
     if (bytes.length === 0) return;
+    received.reads++;
     if (this.#firstAt === 0) {
       this.#firstAt = performance.now();
       this.#first?.();
@@ -98,22 +106,22 @@ export class Connection {
       if (this.#left <= 0) this.#end();
       return;
     }
+    this.#countEvents(bytes);
     // The end of a chunked body may come in pieces.
     this.#tail = bytes.length >= chunkedEnd.length ? bytes : Buffer.concat([this.#tail.subarray(-8), bytes]);
     if (this.#tail.subarray(-chunkedEnd.length).equals(chunkedEnd)) this.#end();
+  }
+
+  /** No framing of chunks has two line feeds in a row, the end of an event has. */
+  #countEvents(bytes: Buffer): void {
+    if (bytes[0] === LINE_FEED && this.#tail.at(-1) === LINE_FEED) received.events++;
+    for (let at = bytes.indexOf(eventEnd); at >= 0; at = bytes.indexOf(eventEnd, at + 2)) received.events++;
   }
 
   #end(): void {
     const done = this.#done;
     this.#done = undefined;
     this.#failed = undefined;
-    done?.({ sentAt: this.#sentAt, firstAt: this.#firstAt });
-  }
-
-  #fail(error: Error): void {
-    const failed = this.#failed;
-    this.#done = undefined;
-    this.#failed = undefined;
-    failed?.(error);
+    done?.(this.#firstAt);
   }
 }

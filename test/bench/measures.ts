@@ -1,87 +1,138 @@
 /** What is measured of one contender in one round. Costs are CPU time of its whole process tree. */
+import { setTimeout as wait } from 'node:timers/promises';
 import type { BenchProcesses } from './bench-processes.ts';
 import type { Running } from './contenders/contender.ts';
 import { cpuNs, residentBytes } from './process-tree.ts';
+import type { Message } from './request-bytes.ts';
 
-/** How much one measurement runs. */
-export interface Amounts {
-  readonly requests: number;
+/** What something cost, and under which conditions. */
+export interface Cost {
+  /** Microseconds of CPU for each unit. */
+  readonly micros: number;
+  /** Share of the time that the contender was on its core; near 1 it was saturated, and work comes in batches. */
+  readonly busy: number;
+  /** The same of client and provider on the other core; near 1 they were the bottleneck. */
+  readonly loadBusy: number;
+  /** Units a second. */
+  readonly perSecond: number;
+}
+
+/** The cost of events, and what the client saw of them. */
+export interface ChunkCost extends Cost {
+  /** Events that a read of the client brought; above 1 the contender (or somebody) has joined some. */
+  readonly eventsPerRead: number;
+}
+
+/** Streams that run at once. */
+export interface Streams {
   readonly streams: number;
-  readonly eventsPerStream: number;
+  /** Milliseconds between the events of a stream. */
   readonly intervalMs: number;
-  readonly openRequests: number;
+  readonly eventBytes?: number;
+  /** How long is measured. */
+  readonly windowMs?: number;
 }
 
 const CONCURRENCY = 16;
+/** Requests a second of the open loop. */
+export const OPEN_RATE = 200;
 /** Of a request's body. */
 export const BODY_BYTES = 1500;
 export const ANSWER = 'json-1700';
+/** 10,000 events a second. */
+export const CHUNK_LOAD: Streams = { streams: 100, intervalMs: 10 };
 
-/** Microseconds of CPU for a request with a small answer. */
+/** CPU for a request with a small answer, as many at once as a busy game server has. */
 export async function cpuPerRequest(
   processes: BenchProcesses,
   { pid, target }: Running,
   requests: number,
-  options: { model?: string; bodyBytes?: number; concurrency?: number } = {},
-): Promise<number> {
-  const { model = ANSWER, bodyBytes = BODY_BYTES, concurrency = CONCURRENCY } = options;
-  const before = cpuNs(pid);
-  await processes.load({ ...target, kind: 'closed', model, bodyBytes, requests, concurrency });
-  return (cpuNs(pid) - before) / 1000 / requests;
+  options: Partial<Message> & { concurrency?: number } = {},
+): Promise<Cost> {
+  const { concurrency = CONCURRENCY, ...message } = options;
+  const read = meter(processes, pid);
+  const task = { model: ANSWER, bodyBytes: BODY_BYTES, ...message, requests, concurrency };
+  await processes.load({ ...target, ...task, kind: 'closed' });
+  return read(requests);
 }
 
-/** Microseconds of CPU for an event of a stream, the requests' own share left out of it. */
+/**
+ * CPU for an event of a stream, the requests' own share left out: measured while all streams are open and none ends.
+ * Events are what the client has received meanwhile, not what should have come: who cannot keep up must not look cheap.
+ */
 export async function cpuPerChunk(
   processes: BenchProcesses,
   { pid, target }: Running,
-  amounts: Pick<Amounts, 'streams' | 'eventsPerStream' | 'intervalMs'> & { readonly eventBytes?: number },
-): Promise<number> {
-  const { streams, eventsPerStream, intervalMs, eventBytes = 200 } = amounts;
-  // Each stream's middle: all are open, none ends.
-  const model = `sse-${eventsPerStream}-${intervalMs}-${eventBytes}`;
-  let spent = 0;
-  let events = 0;
+  load: Streams,
+): Promise<ChunkCost> {
+  const { streams, intervalMs, eventBytes = 200, windowMs = 1500 } = load;
+  // The first streams are older than the last ones; all last longer than the window.
+  const lifeMs = windowMs + SETTLE_MS + 1500 + streams * 2;
+  const model = `sse-${Math.ceil(lifeMs / intervalMs) + 1}-${intervalMs}-${eventBytes}`;
+  let cost: ChunkCost | undefined;
   await processes.load({ ...target, kind: 'streams', model, bodyBytes: BODY_BYTES, streams }, async () => {
-    const before = cpuNs(pid);
-    const startedAt = performance.now();
-    await new Promise((resolve) => setTimeout(resolve, (eventsPerStream * intervalMs) / 2));
-    spent = cpuNs(pid) - before;
-    events = (streams * (performance.now() - startedAt)) / intervalMs;
+    await wait(SETTLE_MS);
+    const before = await processes.received();
+    const read = meter(processes, pid);
+    await wait(windowMs);
+    const after = await processes.received();
+    const events = after.events - before.events;
+    cost = { ...read(events), eventsPerRead: events / (after.reads - before.reads) };
   });
-  return spent / 1000 / events;
+  if (cost === undefined) throw new Error(`${target.url}: not all streams have begun`);
+  return cost;
 }
 
-/** Milliseconds from when a request was due to its first byte, at a fixed rate; sorted. */
+const SETTLE_MS = 100;
+
+/** Milliseconds from when a request was due to the first byte of its answer's body, at a fixed rate; sorted. */
 export async function firstByteMs(
   processes: BenchProcesses,
   { target }: Pick<Running, 'target'>,
   requests: number,
 ): Promise<number[]> {
-  const model = 'sse-3-1-200';
-  const times = await processes.load({
-    ...target,
-    kind: 'open',
-    model,
-    bodyBytes: BODY_BYTES,
-    requests,
-    perSecond: 200,
-  });
+  const load = { model: 'sse-3-1-200', bodyBytes: BODY_BYTES, requests, perSecond: OPEN_RATE };
+  const times = await processes.load({ ...target, ...load, kind: 'open' });
   return times.toSorted((a, b) => a - b);
 }
 
-/** Resident bytes with so many open streams, and before them. */
-export async function memoryOfStreams(
+/**
+ * Resident bytes with so many open streams that do next to nothing, for growing numbers of them. The streams are still open
+ * when it returns: the contender must be ended then.
+ */
+export async function residentWithStreams(
   processes: BenchProcesses,
   { pid, target }: Running,
-  streams: number,
-): Promise<{ readonly idle: number; readonly perStream: number }> {
-  const idle = residentBytes(pid);
-  let open = idle;
-  const seconds = 4 + streams / 400;
-  const model = `sse-${Math.ceil(seconds)}-1000-200`;
-  await processes.load({ ...target, kind: 'streams', model, bodyBytes: BODY_BYTES, streams }, async () => {
-    await new Promise((resolve) => setTimeout(resolve, 2500));
-    open = residentBytes(pid);
-  });
-  return { idle, perStream: (open - idle) / streams };
+  counts: readonly number[],
+): Promise<number[]> {
+  const resident: number[] = [];
+  let open = 0;
+  for (const count of counts) {
+    const load = { model: 'sse-120-1000-200', bodyBytes: BODY_BYTES, streams: count - open, kind: 'streams' } as const;
+    const opened = Promise.withResolvers<void>();
+    processes.load({ ...target, ...load }, async () => opened.resolve()).catch(opened.reject);
+    await opened.promise;
+    open = count;
+    await wait(2500);
+    resident.push(residentBytes(pid));
+  }
+  return resident;
+}
+
+/** Begins to measure; what it returns ends that and shares the cost out. */
+function meter(processes: BenchProcesses, pid: number): (units: number) => Cost {
+  const load = () => processes.loadPids.reduce((sum, one) => sum + cpuNs(one), 0);
+  const loadBefore = load();
+  const before = cpuNs(pid);
+  const startedAt = performance.now();
+  return (units) => {
+    const spent = cpuNs(pid) - before;
+    const ms = performance.now() - startedAt;
+    return {
+      micros: spent / 1000 / units,
+      busy: spent / 1e6 / ms,
+      loadBusy: (load() - loadBefore) / 1e6 / ms,
+      perSecond: (units * 1000) / ms,
+    };
+  };
 }

@@ -94,6 +94,8 @@ const server = createServer((req, res) => {
     res.writeHead(200, { 'content-type': 'application/json', 'content-length': answer.length }).end(answer);
   });
 });
+// A pooled connection that ends just when it is used again would be an error of nobody that is measured.
+server.keepAliveTimeout = 600_000;
 server.listen(0, '127.0.0.1', 16_384, () => process.send?.((server.address() as AddressInfo).port));
 process.on('disconnect', () => process.exit(0));
 setInterval(() => {

@@ -17,7 +17,11 @@ export interface SluiceSetting {
   readonly redis?: string;
   /** Default none: usage is not read. */
   readonly dialect?: string;
-  readonly extra?: object;
+  /** Further routes than the one that is used, which stays the last. */
+  readonly routes?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** From source, for what does not work with a bundle. */
+  readonly fromSource?: boolean;
 }
 
 /** The default pipeline of the bench: what a game server in a pod has. The limit is never reached. */
@@ -53,27 +57,33 @@ export function sluiceCommand(): string[] {
 
 export function sluice(name: string, setting: SluiceSetting): Contender {
   return {
-    name: `Sluice, ${name}`,
+    name,
     version: () => packageJson.version,
     async start({ upstream, folder, spawn }) {
       const file = join(folder, 'proxy.yaml');
-      const { policies = [], telemetry, redis, dialect = 'none', extra } = setting;
-      const yaml = proxyYaml({
-        upstream,
-        dialect,
-        route: '/bench',
-        policies,
-        upstreamOptions: { pool: { connections: 8192 } },
-        extra: {
-          ...extra,
-          telemetry: { ...(dialect === 'none' ? { usage: 'off' } : {}), ...telemetry },
-          ...(redis === undefined ? {} : { redis: { url: redis } }),
-        },
-      });
-      writeFileSync(file, yaml);
-      const { pid, said } = spawn([...sluiceCommand(), '--config', file], { env: { BENCH_KEY: 'sk-bench-key-1234' } });
+      writeFileSync(file, yamlOf(upstream, setting));
+      const command = setting.fromSource === true ? [process.execPath, join(root, 'src/main.ts')] : sluiceCommand();
+      const env = { BENCH_KEY: 'sk-bench-key-1234', ...setting.env };
+      const { pid, said } = spawn([...command, '--config', file], { env });
       const [, url] = await said(/"listen":\["([^"]+)"/);
       return { pid, target: { url: `${url}/bench/v1/chat/completions`, headers: { 'x-player-id': 'p1' } } };
     },
   };
+}
+
+function yamlOf(upstream: string, setting: SluiceSetting): string {
+  const { policies = [], telemetry, redis, dialect = 'none', routes = [] } = setting;
+  const others = routes.map((path) => ({ path, upstream: dialect }));
+  return proxyYaml({
+    upstream,
+    dialect,
+    policies,
+    // On a busy machine a rush of streams may take longer to connect than the default allows.
+    upstreamOptions: { pool: { connections: 8192 }, timeouts: { connect: '30s' } },
+    extra: {
+      routes: [...others, { path: '/bench', upstream: dialect }],
+      telemetry: { ...(dialect === 'none' ? { usage: 'off' } : {}), ...telemetry },
+      ...(redis === undefined ? {} : { redis: { url: redis } }),
+    },
+  });
 }

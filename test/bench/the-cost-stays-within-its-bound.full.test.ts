@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import bounds from './bounds.json' with { type: 'json' };
+import type { Running } from './contenders/contender.ts';
+import { buildSluice } from './contenders/sluice.ts';
+import { withinBound } from './guard.ts';
+import { interleave } from './interleave.ts';
+import { lineUp, names } from './line-up.ts';
+import { cpuPerChunk, cpuPerRequest } from './measures.ts';
+import { ratios } from './report/statistics.ts';
+import { withBench } from './setting.ts';
+
+/** Odd, so that the median is one of them. */
+const ROUNDS = 9;
+const taking = { [names.a]: 'a', [names.b]: 'b', [names.httpProxy3]: 'base' } as const;
+type Name = (typeof taking)[keyof typeof taking];
+type Costs = Record<Name, number[]>;
+
+const measured: { request: Costs; chunk: Costs } = {
+  request: { a: [], b: [], base: [] },
+  chunk: { a: [], b: [], base: [] },
+};
+
+// One run for all tests: http-proxy-3 is measured in each round beside Sluice, and CPU time is what is compared, so that
+// a busy machine changes both alike.
+before(
+  () =>
+    withBench(async (bench) => {
+      buildSluice();
+      const running: { name: Name; running: Running }[] = [];
+      for (const contender of lineUp(bench)) {
+        const name = taking[contender.name as keyof typeof taking];
+        if (name === undefined) continue;
+        const started = await bench.processes.startContender(contender);
+        await cpuPerRequest(bench.processes, started, 5000);
+        running.push({ name, running: started });
+      }
+      const load = { streams: 50, intervalMs: 10, windowMs: 600 };
+      await interleave(running, ROUNDS, async ({ name, running: one }) => {
+        measured.request[name].push((await cpuPerRequest(bench.processes, one, 800)).micros);
+        measured.chunk[name].push((await cpuPerChunk(bench.processes, one, load)).micros);
+      });
+    }),
+  { timeout: 300_000 },
+);
+
+for (const kind of ['request', 'chunk'] as const) {
+  for (const which of ['a', 'b'] as const) {
+    test(`CPU for a ${kind}, Sluice (${which}) to bare http-proxy-3, is within its bound`, (t) => {
+      const { holds, why } = withinBound(ratios(measured[kind][which], measured[kind].base), bounds[kind][which]);
+      t.diagnostic(why);
+      assert.ok(holds, why);
+    });
+  }
+}
+
+after(() => {
+  // A run that measured nothing would pass no test, and must not hold the process either.
+  assert.equal(measured.request.base.length, ROUNDS);
+});
