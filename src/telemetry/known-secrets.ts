@@ -11,6 +11,7 @@ const MOST = 256;
 
 const known = new Set<string>();
 let last: string | undefined;
+let version = 0;
 /** Longest first: a key that is the beginning of another one must not leave that one's rest behind. */
 let ordered: readonly string[] | undefined;
 
@@ -24,13 +25,21 @@ export function rememberSecret(value: string | undefined): void {
   // As it stands in JSON and in URLs.
   for (const form of new Set([value, JSON.stringify(value).slice(1, -1), encoded(value)])) {
     // The order of a set is that of its additions: whatever is used lately stays.
-    if (!known.delete(form)) ordered = undefined;
+    if (!known.delete(form)) {
+      ordered = undefined;
+      version++;
+    }
     known.add(form);
   }
   for (const oldest of known) {
     if (known.size <= MOST) break;
     known.delete(oldest);
   }
+}
+
+/** Counts what has been added: a text that was judged before must be judged again. */
+export function knownVersion(): number {
+  return version;
 }
 
 /** The text with another in the place of each secret that is remembered. */
