@@ -108,7 +108,7 @@ export class HttpExchange extends Context implements AttemptOwner {
     // Our retries are spent; the SDK must not multiply them.
     if (attempt.number > 1 && status >= 400 && !headers.has('x-should-retry')) headers.set('x-should-retry', 'false');
     this.hooks.responseStart({ status, fromUpstream: true, headers });
-    headers.set('x-sluice-request-id', this.id);
+    headers.put('x-sluice-request-id', 'x-sluice-request-id', this.id);
     this.status = status;
     try {
       this.#response.writeHead(status, statusText, headers);

@@ -1,7 +1,8 @@
 /** Which header fields stay behind when a message passes on: hop-by-hop ones, credentials, what identifies players. */
 import { problem } from '../errors.ts';
 import type { Decision } from '../pipeline/subject.ts';
-import { HeaderLines, HeaderList } from './headers.ts';
+import { lowerCase } from './header-names.ts';
+import { type HeaderLines, HeaderList } from './headers.ts';
 
 /** Fields that belong to one connection (RFC 9110 §7.6.1) and framing that the next hop makes anew. */
 const hopByHop = [
@@ -84,15 +85,22 @@ export function hasForeignCoding(raw: readonly (Buffer | string)[]): boolean {
 
 /** The headers that go to the client from an upstream's response: names and values as read, without hop-by-hop ones. */
 export function inboundHeaders(raw: readonly (Buffer | string)[]): HeaderList {
-  const all = new HeaderLines(raw.map((item) => (typeof item === 'string' ? item : item.toString('latin1'))));
-  const listed = connectionListed(all);
   const out = new HeaderList();
-  for (let i = 0; i < all.keys.length; i++) {
-    const key = all.keys[i] as string;
-    if (hopByHopSet.has(key) || listed?.has(key)) continue;
-    out.add(all.flat[2 * i] as string, key, all.flat[2 * i + 1] as string);
+  let connection: string | undefined;
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = text(raw[i] as Buffer | string);
+    const key = lowerCase(name);
+    const value = text(raw[i + 1] as Buffer | string);
+    if (key === 'connection') connection = connection === undefined ? value : `${connection}, ${value}`;
+    if (!hopByHopSet.has(key)) out.add(name, key, value);
   }
+  const listed = listedBy(connection);
+  if (listed !== undefined) for (const name of listed) out.delete(name);
   return out;
+}
+
+function text(item: Buffer | string): string {
+  return typeof item === 'string' ? item : item.toString('latin1');
 }
 
 /**
@@ -128,7 +136,10 @@ export function stripKeySubprotocols(headers: HeaderList): void {
 
 /** Fields named by Connection, which are hop-by-hop too; end-to-end framing and addressing cannot be named away. */
 function connectionListed(headers: HeaderLines): ReadonlySet<string> | undefined {
-  const value = headers.get('connection');
+  return listedBy(headers.get('connection'));
+}
+
+function listedBy(value: string | undefined): ReadonlySet<string> | undefined {
   if (value === undefined || value === 'keep-alive' || value === 'close') return undefined;
   const listed = new Set<string>();
   for (const item of value.split(',')) listed.add(item.trim().toLowerCase());

@@ -84,7 +84,7 @@ class ObservedExchange implements ExchangeObserver {
     this.#keyId = attempt.keyId;
     this.#attempt = { startedAt: performance.now(), trace };
     if (trace === undefined) return;
-    attempt.headers.set('traceparent', trace.traceparent);
+    attempt.headers.put('traceparent', 'traceparent', trace.traceparent);
     if (trace.tracestate === undefined) attempt.headers.delete('tracestate');
     else attempt.headers.set('tracestate', trace.tracestate);
   }

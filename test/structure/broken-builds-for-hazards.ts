@@ -163,7 +163,7 @@ export const brokenBuildsForHazards: readonly BrokenBuild[] = [
   {
     why: 'lines of Set-Cookie are joined',
     file: 'src/http/exchange.ts',
-    find: "headers.set('x-sluice-request-id', this.id);\n    this.status = status;",
+    find: "headers.put('x-sluice-request-id', 'x-sluice-request-id', this.id);\n    this.status = status;",
     replace: "headers.set('set-cookie', headers.get('set-cookie') ?? '');\n    this.status = status;",
     test,
     name: 'many Set-Cookie stay lines of their own, in order',
@@ -195,8 +195,8 @@ export const brokenBuildsForHazards: readonly BrokenBuild[] = [
   {
     why: 'responses lose their Content-Length',
     file: 'src/http/hygiene.ts',
-    find: 'if (hopByHopSet.has(key) || listed?.has(key)) continue;',
-    replace: "if (hopByHopSet.has(key) || listed?.has(key) || key === 'content-length') continue;",
+    find: 'if (!hopByHopSet.has(key)) out.add(name, key, value);',
+    replace: "if (!hopByHopSet.has(key) && key !== 'content-length') out.add(name, key, value);",
     test,
     name: 'a Content-Length stays one, and a chunked body stays chunked',
   },
