@@ -195,8 +195,8 @@ export abstract class Context implements Subject, Indexed {
     } else this.hooks.add(hooks);
   }
 
-  judged(policy: string, decision: string, milliseconds: number, enforced: boolean): void {
-    this.observer.judged(policy, decision, milliseconds, enforced);
+  judged(policy: string, decision: string, milliseconds: number, enforced: boolean, at: number): void {
+    this.observer.judged(policy, decision, milliseconds, enforced, at);
   }
 
   bodyTooLarge(max: number): void {

@@ -1,7 +1,10 @@
 /** Header fields as a flat list of name, value, name, value … in the order sent: what Node gives and undici takes. */
 import type { HeaderEditor, HeaderReader } from '../policy.ts';
-import { isHeaderName, isHeaderValue } from './header-fault.ts';
+import { isHeaderValue } from './header-fault.ts';
+import { legalKey, lowerCase } from './header-names.ts';
 import { holds } from './holds.ts';
+
+const none: readonly string[] = Object.freeze<string[]>([]);
 
 /** Read-only view of a flat list. It has no editing methods at all, so that `ctx.in` cannot be changed even by a cast. */
 export class HeaderLines implements HeaderReader {
@@ -16,25 +19,26 @@ export class HeaderLines implements HeaderReader {
   }
 
   get(name: string): string | undefined {
-    const key = name.toLowerCase();
-    let value: string | undefined;
-    for (let i = this.keys.indexOf(key); i >= 0; i = this.keys.indexOf(key, i + 1)) {
-      const line = this.flat[2 * i + 1] ?? '';
-      value = value === undefined ? line : `${value}, ${line}`;
-    }
+    const key = lowerCase(name);
+    let i = this.keys.indexOf(key);
+    if (i < 0) return undefined;
+    let value = this.flat[2 * i + 1] ?? '';
+    for (i = this.keys.indexOf(key, i + 1); i >= 0; i = this.keys.indexOf(key, i + 1))
+      value = `${value}, ${this.flat[2 * i + 1] ?? ''}`;
     return value;
   }
 
   getAll(name: string): readonly string[] {
-    const key = name.toLowerCase();
+    const key = lowerCase(name);
+    let i = this.keys.indexOf(key);
+    if (i < 0) return none;
     const lines: string[] = [];
-    for (let i = this.keys.indexOf(key); i >= 0; i = this.keys.indexOf(key, i + 1))
-      lines.push(this.flat[2 * i + 1] ?? '');
+    for (; i >= 0; i = this.keys.indexOf(key, i + 1)) lines.push(this.flat[2 * i + 1] ?? '');
     return lines;
   }
 
   has(name: string): boolean {
-    return this.keys.includes(name.toLowerCase());
+    return this.keys.includes(lowerCase(name));
   }
 
   *entries(): IterableIterator<[name: string, value: string]> {
@@ -45,11 +49,10 @@ export class HeaderLines implements HeaderReader {
 /** A flat list that can be edited; legality is checked at the edit, so that a mistake names its policy. */
 export class HeaderList extends HeaderLines implements HeaderEditor {
   set(name: string, value: string): void {
-    check(name, value);
-    this.put(name, name.toLowerCase(), value);
+    this.put(name, check(name, value), value);
   }
 
-  /** Like {@link set}, of a line whose legality is known. */
+  /** Sets a line whose legality is known; `key` is the name in lower case. */
   put(name: string, key: string, value: string): void {
     const at = this.keys.indexOf(key);
     if (at < 0) {
@@ -62,12 +65,11 @@ export class HeaderList extends HeaderLines implements HeaderEditor {
   }
 
   append(name: string, value: string): void {
-    check(name, value);
-    this.#push(name, name.toLowerCase(), value);
+    this.#push(name, check(name, value), value);
   }
 
   delete(name: string): void {
-    const key = name.toLowerCase();
+    const key = lowerCase(name);
     for (let i = this.keys.indexOf(key); i >= 0; i = this.keys.indexOf(key, i)) this.#remove(i);
   }
 
@@ -115,23 +117,17 @@ export class HeaderList extends HeaderLines implements HeaderEditor {
 }
 
 function lowerNames(flat: readonly string[]): string[] {
-  const keys = new Array<string>(flat.length >> 1);
-  for (let i = 0; i < keys.length; i++) keys[i] = (flat[2 * i] ?? '').toLowerCase();
+  const keys: string[] = [];
+  for (let i = 0; i < flat.length; i += 2) keys.push(lowerCase(flat[i] ?? ''));
   return keys;
 }
 
-/** What was found legal first, by name: most of what is set is a constant of the configuration, on each request anew. */
-const legal = new Map<string, string>();
-const mostLegal = 256;
-
-function check(name: string, value: string): void {
-  const known = legal.get(name);
-  if (known !== undefined && known === value) return;
-  if (known === undefined && !isHeaderName(name)) {
-    throw new TypeError(`"${name.slice(0, 64)}" is not a legal header name`);
-  }
+/** Throws for what HTTP does not allow; returns the name in lower case. */
+function check(name: string, value: string): string {
+  const key = legalKey(name);
+  if (key === undefined) throw new TypeError(`"${name.slice(0, 64)}" is not a legal header name`);
   if (typeof value !== 'string' || !isHeaderValue(value)) {
     throw new TypeError(`the value for the header ${name} holds characters that HTTP does not allow`);
   }
-  if (known === undefined && legal.size < mostLegal) legal.set(name, value);
+  return key;
 }

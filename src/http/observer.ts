@@ -98,7 +98,8 @@ export interface ExchangeObserver {
   streaming(): void;
   /** A sampled chunk took so long from the upstream's socket to the client's, in milliseconds. */
   chunkDelay(milliseconds: number): void;
-  judged(policy: string, decision: string, milliseconds: number, enforced: boolean): void;
+  /** A policy has judged, `at` by `performance.now()`. */
+  judged(policy: string, decision: string, milliseconds: number, enforced: boolean, at: number): void;
   ended(record: ExchangeRecord): void;
 }
 

@@ -88,7 +88,8 @@ function compilePart(name: string, index: number, options: KeyOptions): Part {
   const header = /^header:([!#$%&'*+.^_`|~0-9a-z-]{1,64})$/i.exec(name)?.[1]?.toLowerCase();
   if (header === undefined) throw new BadKeyPart(`"${name}" is no key: ${KNOWN}`, index);
   const secret = SECRET.test(header);
-  return (ctx) => named(`header:${header}`, ctx.in.headers.get(header), secret);
+  const kind = `header:${header}`;
+  return (ctx) => named(kind, ctx.in.headers.get(header), secret);
 }
 
 /**

@@ -19,19 +19,25 @@ export interface Endpoint {
 
 // Providers answer in each other's forms on each other's paths (Ollama, vLLM, OpenRouter, Gemini's `/openai/`): the path
 // decides, not the dialect. Only creating paths are listed: reading a stored response again would count it twice.
-const endpoints: readonly (readonly [RegExp, AnswerForm, Operation | undefined])[] = [
-  [/\/(?:chat|agents)\/completions$/, 'chat', 'chat'],
-  [/\/completions$/, 'chat', 'text_completion'],
-  [/\/responses$/, 'responses', 'chat'],
-  [/(?:^|\/v\d+)\/messages$/, 'messages', 'chat'],
-  [/:(?:streamGenerateContent|generateContent)$/, 'gemini', 'generate_content'],
-  [/:(?:embedContent|batchEmbedContents)$/, 'gemini', 'embeddings'],
-  [/\/api\/chat$/, 'ollama', 'chat'],
-  [/\/api\/generate$/, 'ollama', 'text_completion'],
-  [/\/api\/embed(?:dings)?$/, 'ollama', 'embeddings'],
-  [/\/embeddings$/, 'chat', 'embeddings'],
-  [/\/(?:images\/(?:generations|edits)|audio\/(?:transcriptions|translations))$/, 'chat', undefined],
-];
+const endpoints = (
+  [
+    [/\/(?:chat|agents)\/completions$/, 'chat', 'chat'],
+    [/\/completions$/, 'chat', 'text_completion'],
+    [/\/responses$/, 'responses', 'chat'],
+    [/(?:^|\/v\d+)\/messages$/, 'messages', 'chat'],
+    [/:(?:streamGenerateContent|generateContent)$/, 'gemini', 'generate_content'],
+    [/:(?:embedContent|batchEmbedContents)$/, 'gemini', 'embeddings'],
+    [/\/api\/chat$/, 'ollama', 'chat'],
+    [/\/api\/generate$/, 'ollama', 'text_completion'],
+    [/\/api\/embed(?:dings)?$/, 'ollama', 'embeddings'],
+    [/\/embeddings$/, 'chat', 'embeddings'],
+    [/\/(?:images\/(?:generations|edits)|audio\/(?:transcriptions|translations))$/, 'chat', undefined],
+  ] as const
+).map(([pattern, form, operation]): readonly [RegExp, Endpoint] => [pattern, { form, operation }]);
+
+/** Most requests have the path of the one before, and each is asked about twice. */
+let lastPath = '';
+let lastEndpoint: Endpoint | undefined;
 
 /**
  * The endpoint that a path names; undefined when it is none that generates.
@@ -39,12 +45,12 @@ const endpoints: readonly (readonly [RegExp, AnswerForm, Operation | undefined])
  */
 export function endpointOf(dialect: Dialect, path: string): Endpoint | undefined {
   if (dialect === 'none') return undefined;
+  if (path === lastPath) return lastEndpoint;
   const query = path.indexOf('?');
   const bare = query === -1 ? path : path.slice(0, query);
-  for (const [pattern, form, operation] of endpoints) {
-    if (pattern.test(bare)) return { form, operation };
-  }
-  return undefined;
+  lastEndpoint = endpoints.find(([pattern]) => pattern.test(bare))?.[1];
+  lastPath = path;
+  return lastEndpoint;
 }
 
 /** The form in which a dialect streams on a path that is not known. */

@@ -53,7 +53,18 @@ export function createUsageReader(dialect: Dialect, head: AnswerHead): UsageRead
 const jsonType = /^application\/(?:[\w.+-]+\+)?json$/;
 const linesType = /^application\/(?:x-)?(?:ndjson|jsonl|jsonlines|json-lines)$/;
 
+let lastType: string | undefined;
+let lastFraming: Framing | undefined;
+
+/** Most answers have the type of the one before. */
 function framingOf(contentType: string | undefined): Framing | undefined {
+  if (contentType === lastType) return lastFraming;
+  lastFraming = readFraming(contentType);
+  lastType = contentType;
+  return lastFraming;
+}
+
+function readFraming(contentType: string | undefined): Framing | undefined {
   const type = contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
   if (type === 'text/event-stream') return 'sse';
   if (linesType.test(type)) return 'lines';

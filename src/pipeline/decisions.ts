@@ -61,8 +61,9 @@ export function fault(entry: Entry, subject: Subject, error: unknown, started: n
 }
 
 function record(entry: Entry, subject: Subject, kind: DecisionKind, started: number): void {
-  const milliseconds = performance.now() - started;
+  const now = performance.now();
+  const milliseconds = now - started;
   entry.metrics.decision(kind);
   entry.metrics.duration(milliseconds / 1000);
-  subject.judged(entry.id, kind, milliseconds, entry.enforced);
+  subject.judged(entry.id, kind, milliseconds, entry.enforced, now);
 }

@@ -21,8 +21,8 @@ export interface Subject extends RequestContext {
   /** What the client will be told of its limits. */
   told: ToldLimits | undefined;
   addHooks(hooks: ExchangeHooks): void;
-  /** A policy has judged; for traces. */
-  judged(policy: string, decision: string, milliseconds: number, enforced: boolean): void;
+  /** A policy has judged, `at` by `performance.now()`; for traces. */
+  judged(policy: string, decision: string, milliseconds: number, enforced: boolean, at: number): void;
 }
 
 /** An attempt that collects the hooks of its policies. */

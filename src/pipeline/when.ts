@@ -58,7 +58,10 @@ export function compileWhen(when: When | undefined): Condition | undefined {
     const tags = list(tag);
     tests.push((ctx) => tags.some((name) => ctx.tags.has(name)));
   }
-  const holds: Test = (ctx, name) => tests.every((test) => test(ctx, name));
+  // Most conditions are one test.
+  const [only] = tests;
+  const holds: Test =
+    only !== undefined && tests.length === 1 ? only : (ctx, name) => tests.every((test) => test(ctx, name));
   if (model === undefined) return holds;
   const glob = compileGlobs(model);
   const matches = (name: string | undefined) => name !== undefined && glob(name);

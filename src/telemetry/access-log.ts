@@ -1,31 +1,19 @@
 /** The access log: one JSON line for each exchange, written when it has ended. No header values, no bodies. */
-import type { RequestFacts } from '../llm/request-facts.ts';
 import { knownOutput, type UsageReport } from '../llm/usage.ts';
 import type { OutcomeKind, ProblemCode } from '../policy.ts';
 import type { TruncationPhase } from './labels.ts';
 import type { RootLog } from './log.ts';
-import { scrubOften } from './redact.ts';
+import { scrub, scrubName } from './redact.ts';
 
-/** What is said of a model's answer, see {@link answerMembers}. */
-export interface AnswerMembers {
-  /** As the request names it. */
-  readonly model?: string | undefined;
-  readonly responseModel?: string | undefined;
-  /** One a choice, in the provider's words. */
-  readonly finishReasons?: readonly string[] | undefined;
-  readonly tokens?:
-    | {
-        readonly input?: number | undefined;
-        readonly output?: number | undefined;
-        readonly estimated?: true;
-      }
-    | undefined;
-  /** From the request's headers to the first event with output, in milliseconds. */
-  readonly ttftMs?: number | undefined;
+/** Tokens of an answer, as far as they are known. */
+export interface AnswerTokens {
+  readonly input: number | undefined;
+  readonly output: number | undefined;
+  readonly estimated: boolean;
 }
 
 /** What is said of an exchange. Undefined members are left out. */
-export interface AccessRecord extends AnswerMembers {
+export interface AccessRecord {
   readonly requestId: string;
   /** The client's address, `trusted_proxies` applied. */
   readonly client: string;
@@ -60,74 +48,63 @@ export interface AccessRecord extends AnswerMembers {
   readonly truncated?: TruncationPhase | undefined;
   readonly traceId: string | undefined;
   readonly identity: string | undefined;
+  /** As the request names it. */
+  readonly model?: string | undefined;
+  readonly responseModel?: string | undefined;
+  /** One a choice, in the provider's words. */
+  readonly finishReasons?: readonly string[] | undefined;
+  readonly tokens?: AnswerTokens | undefined;
+  /** From the request's headers to the first event with output, in milliseconds. */
+  readonly ttftMs?: number | undefined;
 }
 
 const MAX_PATH = 512;
 const MAX_IDENTITY = 256;
 const MAX_MODEL = 128;
 
-/** What request and answer tell of a model's work, as far as it is known. */
-export function answerMembers(
-  facts: RequestFacts | undefined,
-  usage: UsageReport | undefined,
-  startedAt: number,
-): AnswerMembers {
-  if (usage === undefined) return { model: facts?.model };
-  const { input, estimated, firstTokenAt } = usage;
+/** The tokens that an answer told; undefined when it told none. */
+export function tokensOf(usage: UsageReport): AnswerTokens | undefined {
   const output = knownOutput(usage);
-  const counted = input !== undefined || output !== undefined;
-  return {
-    model: facts?.model,
-    responseModel: usage.responseModel,
-    finishReasons: usage.finishReasons,
-    ...(counted ? { tokens: { input, output, ...(estimated ? { estimated } : {}) } } : {}),
-    ttftMs: firstTokenAt === undefined ? undefined : firstTokenAt - startedAt,
-  };
+  const { input, estimated } = usage;
+  return input === undefined && output === undefined ? undefined : { input, output, estimated };
 }
 
 /**
- * Writes the line of one exchange. It goes to pino's stream in pino's form, but is put together here: pino's way through
- * its formatters took three times as long, and JSON.stringify of an object with as many members half of it.
+ * Writes the line of one exchange. It goes to pino's stream in pino's form, but its text is put together here: pino's way
+ * through its formatters took three times as long, and an object for JSON.stringify twice.
  */
 export function writeAccess(log: RootLog, record: AccessRecord): void {
   if (!log.infoEnabled) return;
-  const { decision, tokens, finishReasons } = record;
+  const { route, upstream, decision, code, keyId, model, responseModel, tokens, truncated, traceId, identity } = record;
   let line = `"msg":"exchange","request_id":${quoted(record.requestId)},"client":${quoted(record.client)}`;
-  line += text('route', record.route);
-  line += text('upstream', record.upstream);
-  line += `,"method":${quoted(bounded(record.method, 32))},"path":${quoted(scrubOften(record.path, MAX_PATH))}`;
-  line += `,"status":${record.status}`;
+  if (route !== undefined) line += `,"route":${quoted(route)}`;
+  if (upstream !== undefined) line += `,"upstream":${quoted(upstream)}`;
+  line += `,"method":${quoted(bounded(record.method, 32))},"path":${quoted(scrub(record.path, MAX_PATH))},"status":${record.status}`;
   if (decision !== undefined) line += `,"decision":${JSON.stringify(decision)}`;
   line += `,"outcome":"${record.outcome}"`;
-  line += text('code', record.code);
+  if (code !== undefined) line += `,"code":"${code}"`;
   line += `,"bytes_in":${record.bytesIn},"bytes_out":${record.bytesOut}`;
-  line += tenths('ttfb_ms', record.ttfbMs);
-  line += tenths('ttft_ms', record.ttftMs);
-  line += tenths('duration_ms', record.durationMs);
-  line += `,"attempts":${record.attempts}`;
-  line += text('key_id', name(record.keyId));
-  // What rounds to nothing is not said.
-  if (record.queueMs !== undefined && record.queueMs >= 0.05) line += tenths('queue_ms', record.queueMs);
-  line += text('model', name(record.model));
-  line += text('response_model', name(record.responseModel));
-  if (finishReasons?.length) line += text('finish_reason', name([...new Set(finishReasons)].join()));
-  if (tokens !== undefined) line += `,"tokens":${JSON.stringify(tokens)}`;
-  line += text('truncated', record.truncated);
-  line += text('trace_id', record.traceId);
-  if (record.identity !== undefined) line += text('identity', scrubOften(record.identity, MAX_IDENTITY));
+  if (record.ttfbMs !== undefined) line += `,"ttfb_ms":${tenths(record.ttfbMs)}`;
+  if (record.ttftMs !== undefined) line += `,"ttft_ms":${tenths(record.ttftMs)}`;
+  line += `,"duration_ms":${tenths(record.durationMs)},"attempts":${record.attempts}`;
+  if (keyId !== undefined) line += `,"key_id":${name(keyId)}`;
+  if (record.queueMs !== undefined && record.queueMs >= 0.05) line += `,"queue_ms":${tenths(record.queueMs)}`;
+  if (model !== undefined) line += `,"model":${name(model)}`;
+  if (responseModel !== undefined) line += `,"response_model":${name(responseModel)}`;
+  const reason = reasonOf(record.finishReasons);
+  if (reason !== undefined) line += `,"finish_reason":${name(reason)}`;
+  if (tokens !== undefined) line += `,"tokens":${tokenMembers(tokens)}`;
+  if (truncated !== undefined) line += `,"truncated":"${truncated}"`;
+  if (traceId !== undefined) line += `,"trace_id":"${traceId}"`;
+  if (identity !== undefined) line += `,"identity":${quoted(scrubName(identity, MAX_IDENTITY))}`;
   log.writeInfo(line);
 }
 
-/** A member, or nothing. */
-function text(member: string, value: string | undefined): string {
-  return value === undefined ? '' : `,"${member}":${quoted(value)}`;
-}
-
-/** Printable ASCII without what JSON escapes. */
+/** ASCII without what JSON escapes, as nearly everything here is. */
 const plain = /^[ !#-[\]-~]*$/;
 
-function quoted(value: string): string {
-  return plain.test(value) ? `"${value}"` : JSON.stringify(value);
+function quoted(text: string): string {
+  return plain.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 function bounded(text: string, max: number): string {
@@ -135,11 +112,25 @@ function bounded(text: string, max: number): string {
 }
 
 /** A name that a client or a provider has given. */
-function name(given: string | undefined): string | undefined {
-  return given === undefined ? undefined : scrubOften(given, MAX_MODEL);
+function name(given: string): string {
+  return quoted(scrubName(given, MAX_MODEL));
 }
 
-/** Milliseconds with one decimal, or nothing. */
-function tenths(member: string, milliseconds: number | undefined): string {
-  return milliseconds === undefined ? '' : `,"${member}":${Math.round(milliseconds * 10) / 10}`;
+/** Each reason once. */
+function reasonOf(reasons: readonly string[] | undefined): string | undefined {
+  if (reasons === undefined || reasons.length === 0) return undefined;
+  return reasons.length === 1 ? reasons[0] : [...new Set(reasons)].join();
+}
+
+function tokenMembers({ input, output, estimated }: AnswerTokens): string {
+  return JSON.stringify({ input, output, ...(estimated ? { estimated } : {}) });
+}
+
+/** Milliseconds with one digit behind the point: two whole numbers are written faster than one that is none. */
+function tenths(milliseconds: number): string {
+  const all = Math.round(milliseconds * 10);
+  if (!(all >= 0)) return JSON.stringify(all / 10);
+  const whole = Math.floor(all / 10);
+  const rest = all - whole * 10;
+  return rest === 0 ? `${whole}` : `${whole}.${rest}`;
 }

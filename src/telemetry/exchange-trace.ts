@@ -76,10 +76,10 @@ export class RecordedExchange implements ExchangeTrace, CommandOwner {
     return this.#spanId;
   }
 
-  judged(policy: string, decision: string, milliseconds: number, enforced: boolean): void {
+  judged(policy: string, decision: string, milliseconds: number, enforced: boolean, at = performance.now()): void {
     if (!this.recording) return;
     this.#judgements ??= new Judgements();
-    this.#judgements.add(policy, decision, milliseconds, enforced);
+    this.#judgements.add(policy, decision, milliseconds, enforced, at);
   }
 
   startAttempt(start: AttemptStart): AttemptTrace {

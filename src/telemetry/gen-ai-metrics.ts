@@ -6,7 +6,7 @@ import type { Registry } from 'prom-client';
 import type { Operation } from '../llm/endpoint.ts';
 import type { TokenCounts } from '../llm/usage.ts';
 import { ModelLabels } from './model-label.ts';
-import { type Bind, type Distribution, histogram } from './series.ts';
+import { type Bind, type Distribution, histogram, type Labels } from './series.ts';
 
 /** Seconds: 0.01, doubling to 81.92. */
 const OPERATION_DURATIONS = Array.from({ length: 14 }, (_, i) => Math.round(2 ** i) / 100);
@@ -47,6 +47,10 @@ export class GenAiMetrics {
   readonly #tokens: Bind<Distribution>;
   readonly #bound = new Map<string, Bound>();
   #labels = new ModelLabels([]);
+  /** What the last operation was recorded with: most are like the one before. */
+  #last:
+    | (Pick<GenAiOperation, 'provider' | 'operation' | 'model'> & { readonly bound: Bound; readonly labels: Labels })
+    | undefined;
 
   constructor(registry: Registry) {
     this.#duration = histogram(
@@ -78,20 +82,11 @@ export class GenAiMetrics {
   /** Takes `telemetry.metrics.models` of the running configuration. */
   nameModels(patterns: readonly string[]): void {
     this.#labels = new ModelLabels(patterns);
+    this.#last = undefined;
   }
 
   record(one: GenAiOperation): void {
-    const labels = {
-      gen_ai_provider_name: one.provider,
-      gen_ai_operation_name: one.operation,
-      gen_ai_request_model: this.#labels.of(one.model),
-    };
-    const key = `${one.provider} ${one.operation} ${labels.gen_ai_request_model}`;
-    let bound = this.#bound.get(key);
-    if (bound === undefined) {
-      bound = { duration: this.#duration(labels) };
-      this.#bound.set(key, bound);
-    }
+    const { bound, labels } = this.#bind(one);
     bound.duration.observe(one.duration);
     if (one.firstToken !== undefined) {
       bound.firstToken ??= this.#firstToken(labels);
@@ -109,5 +104,25 @@ export class GenAiMetrics {
       bound.output ??= this.#tokens({ ...labels, gen_ai_token_type: 'output' });
       bound.output.observe(one.tokens.output);
     }
+  }
+
+  #bind({ provider, operation, model }: GenAiOperation): { readonly bound: Bound; readonly labels: Labels } {
+    const last = this.#last;
+    if (last !== undefined && last.provider === provider && last.operation === operation && last.model === model)
+      return last;
+    const label = this.#labels.of(model);
+    const labels = {
+      gen_ai_provider_name: provider,
+      gen_ai_operation_name: operation,
+      gen_ai_request_model: label,
+    };
+    const key = `${provider} ${operation} ${label}`;
+    let bound = this.#bound.get(key);
+    if (bound === undefined) {
+      bound = { duration: this.#duration(labels) };
+      this.#bound.set(key, bound);
+    }
+    this.#last = { provider, operation, model, bound, labels };
+    return this.#last;
   }
 }

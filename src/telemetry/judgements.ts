@@ -3,33 +3,40 @@ import * as semconv from './semconv.ts';
 import type { SpanEvent } from './span.ts';
 
 const MAX = 128;
-/** Values for each: policy, decision, milliseconds, enforced, when. */
-const FIELDS = 5;
 
 /** See the module. */
 export class Judgements {
   dropped = 0;
   /** Whether a policy failed. */
   faulted = false;
-  readonly #flat: (string | number | boolean)[] = [];
+  /** For each: policy, decision, mode. */
+  readonly #words: string[] = [];
+  /** For each: milliseconds, and when; in an array of their own, numbers are not boxed. */
+  readonly #numbers: number[] = [];
 
-  add(policy: string, decision: string, milliseconds: number, enforced: boolean): void {
+  /** @param at when it had judged, by `performance.now()` */
+  add(policy: string, decision: string, milliseconds: number, enforced: boolean, at: number): void {
     if (decision === 'fault') this.faulted = true;
-    if (this.#flat.length < MAX * FIELDS) this.#flat.push(policy, decision, milliseconds, enforced, performance.now());
-    else this.dropped += 1;
+    if (this.#numbers.length >= MAX * 2) {
+      this.dropped += 1;
+      return;
+    }
+    this.#words.push(policy, decision, enforced ? 'enforce' : 'shadow');
+    this.#numbers.push(milliseconds, at);
   }
 
   toEvents(): SpanEvent[] {
     const events: SpanEvent[] = [];
-    for (let i = 0; i < this.#flat.length; i += FIELDS) {
-      const [policy, decision, milliseconds, enforced, at] = this.#flat.slice(i, i + FIELDS);
+    for (let i = 0; i * 2 < this.#numbers.length; i++) {
+      const [policy, decision, mode] = this.#words.slice(i * 3, i * 3 + 3);
+      const [milliseconds, at] = this.#numbers.slice(i * 2, i * 2 + 2);
       events.push({
         name: semconv.POLICY_EVENT,
         at: Number(at),
         attributes: {
           [semconv.POLICY_ID]: policy,
           [semconv.POLICY_DECISION]: decision,
-          [semconv.POLICY_MODE]: enforced === true ? 'enforce' : 'shadow',
+          [semconv.POLICY_MODE]: mode,
           [semconv.POLICY_DURATION]: milliseconds,
         },
       });

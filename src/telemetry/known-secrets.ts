@@ -11,7 +11,7 @@ const MOST = 256;
 
 const known = new Set<string>();
 let last: string | undefined;
-let changes = 0;
+let version = 0;
 /** Longest first: a key that is the beginning of another one must not leave that one's rest behind. */
 let ordered: readonly string[] | undefined;
 
@@ -27,7 +27,7 @@ export function rememberSecret(value: string | undefined): void {
     // The order of a set is that of its additions: whatever is used lately stays.
     if (!known.delete(form)) {
       ordered = undefined;
-      changes++;
+      version++;
     }
     known.add(form);
   }
@@ -37,9 +37,9 @@ export function rememberSecret(value: string | undefined): void {
   }
 }
 
-/** Grows whenever a secret is remembered that was not known: what has been cleaned before may hold it. */
-export function secretsKnown(): number {
-  return changes;
+/** Counts what has been added: a text that was judged before must be judged again. */
+export function knownVersion(): number {
+  return version;
 }
 
 /** The text with another in the place of each secret that is remembered. */

@@ -21,8 +21,11 @@ export interface LogDestination extends LineSink {
 /** Bytes that may wait for a reader that is slow or has stopped; above it lines are dropped and counted. */
 export const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
-/** Lines are gathered up to this many bytes or this many milliseconds: one write for many exchanges. */
-const BATCH_BYTES = 32 * 1024;
+/**
+ * Lines are gathered up to this many characters or this many milliseconds: one write, and one wake of a thread of the pool,
+ * for some forty exchanges.
+ */
+const BATCH_LENGTH = 16 * 1024;
 const BATCH_MS = 100;
 
 const FLUSH_DEADLINE_MS = 1000;
@@ -58,29 +61,23 @@ function openDescriptor(fd: number, onRecovered: (lost: number) => void): LogDes
   // stopped holds a thread that the exit waits for.
   if (fd === 1) void process.stdout;
   if (fd === 2) void process.stderr;
-  // Without a least length its flush would not wait for what is being written.
-  const stream = pino.destination({
-    dest: fd,
-    sync: false,
-    minLength: 1,
-    maxWrite: BATCH_BYTES,
-    maxLength: MAX_WAITING_BYTES,
-  });
-  /** Lines that wait for the batch to be full: handing over each by itself costs more than making it. */
-  let batch = '';
+  const stream = pino.destination({ dest: fd, sync: false, minLength: 1, maxLength: MAX_WAITING_BYTES });
   let dropped = 0;
   let reported = 0;
   let closed = false;
   let broken = false;
   let timer: NodeJS.Timeout | undefined;
-  /** Whether a line has come since one was last waited for. */
-  let fresh = false;
+  // Gathered here and not by sonic-boom, which counts the bytes of the whole batch again for each line.
+  let batch = '';
+  let lines = 0;
+  /** Lines of the write that is being handed over: sonic-boom tells of a drop before its `write` returns. */
+  let handed = 0;
 
   // At process exit pino would write what is left with a blocking write: behind a reader that has stopped the process
   // would never end. Whoever exits in good order awaits `flush`, which has a deadline.
   stream.flushSync = () => {};
-  stream.on('drop', (lines: string) => {
-    dropped += lines.split('\n').length - 1;
+  stream.on('drop', () => {
+    dropped += handed;
   });
   // A full disk or a closed pipe must not end the process. After a full disk sonic-boom keeps the bytes and tries again
   // with the next write, and drops above its bound; after a closed pipe pino makes its methods do nothing.
@@ -95,40 +92,31 @@ function openDescriptor(fd: number, onRecovered: (lost: number) => void): LogDes
   });
 
   const handOver = () => {
-    if (batch === '') return;
-    const lines = batch;
+    if (lines === 0) return;
+    handed = lines;
+    const text = batch;
+    lines = 0;
     batch = '';
-    stream.write(lines);
+    // Written at once, or behind the write that is under way.
+    stream.write(text);
   };
   const writeOut = () => {
     timer = undefined;
-    handOver();
-    if (!closed) stream.flush();
+    if (!closed) handOver();
   };
-  const soon = () => {
-    if (timer !== undefined) return;
-    timer = setTimeout(writeOut, BATCH_MS);
-    timer.unref();
-  };
-  // Flushing does nothing while a write is under way, e.g. when the loop was held up for longer than a batch takes: lines
-  // that came meanwhile would wait for the next one, however long that takes.
-  stream.on('drain', () => {
-    if (!fresh || closed) return;
-    fresh = false;
-    soon();
-  });
 
   return {
     write(line) {
       if (closed) return;
       batch += line;
-      fresh = true;
-      if (batch.length >= BATCH_BYTES) handOver();
-      else soon();
+      lines += 1;
+      if (batch.length >= BATCH_LENGTH) handOver();
+      else timer ??= setTimeout(writeOut, BATCH_MS).unref();
     },
     hurry() {
+      if (closed) return;
       handOver();
-      if (!closed) stream.flush();
+      stream.flush();
     },
     dropped: () => dropped,
     flush: (deadlineMs = FLUSH_DEADLINE_MS) => flushWithin(deadlineMs),

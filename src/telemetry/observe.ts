@@ -5,7 +5,7 @@ import type { ExchangeObserver, ExchangeRecord, ObservedAttempt, Observer, Refus
 import type { UsageReport } from '../llm/usage.ts';
 import type { Route } from '../pipeline/routes.ts';
 import type { CommandOwner } from '../resources/redis-commands.ts';
-import { answerMembers, writeAccess } from './access-log.ts';
+import { tokensOf, writeAccess } from './access-log.ts';
 import { AttemptTimes } from './attempt-times.ts';
 import { NO_ROUTE } from './labels.ts';
 import type { RootLog } from './log.ts';
@@ -84,7 +84,7 @@ class ObservedExchange implements ExchangeObserver {
     this.#keyId = attempt.keyId;
     this.#attempt = { startedAt: performance.now(), trace };
     if (trace === undefined) return;
-    attempt.headers.set('traceparent', trace.traceparent);
+    attempt.headers.put('traceparent', 'traceparent', trace.traceparent);
     if (trace.tracestate === undefined) attempt.headers.delete('tracestate');
     else attempt.headers.set('tracestate', trace.tracestate);
   }
@@ -106,8 +106,8 @@ class ObservedExchange implements ExchangeObserver {
     running.trace?.end({ status: known, errorType: failure, dispatchedAt, sentAt, timings });
   }
 
-  judged(policy: string, decision: string, milliseconds: number, enforced: boolean): void {
-    this.#trace?.judged(policy, decision, milliseconds, enforced);
+  judged(policy: string, decision: string, milliseconds: number, enforced: boolean, at: number): void {
+    this.#trace?.judged(policy, decision, milliseconds, enforced, at);
   }
 
   streaming(): void {
@@ -146,16 +146,7 @@ class ObservedExchange implements ExchangeObserver {
     if (truncated !== undefined) metrics.upstream(ctx.upstream.name).truncated(truncated);
     recordOperation(metrics.genAi, ctx.dialect, record, usage, this.#times);
     if (log.infoEnabled) {
-      const answer = answerMembers(record.facts, usage, ctx.startedAt);
-      // Each member by its name: spreading one object into another costs more than the line.
       writeAccess(log, {
-        model: answer.model,
-        responseModel: answer.responseModel,
-        finishReasons: answer.finishReasons,
-        tokens: answer.tokens,
-        ttftMs: answer.ttftMs,
-        truncated,
-        queueMs: this.#times.queuedMs + record.queuedMs,
         requestId: ctx.id,
         client: ctx.client.ip,
         route: this.#route.path,
@@ -172,8 +163,15 @@ class ObservedExchange implements ExchangeObserver {
         durationMs,
         attempts: record.attempts,
         keyId: this.#keyId,
+        queueMs: this.#times.queuedMs + record.queuedMs,
+        truncated,
         traceId: this.#trace?.traceId,
         identity: ctx.identityInLogs,
+        model: record.facts?.model,
+        responseModel: usage?.responseModel,
+        finishReasons: usage?.finishReasons,
+        tokens: usage && tokensOf(usage),
+        ttftMs: usage?.firstTokenAt === undefined ? undefined : usage.firstTokenAt - ctx.startedAt,
       });
     }
     const at = ctx.startedAt + durationMs;

@@ -4,7 +4,7 @@
  * texts that look like one, and the values of those that this process holds. It is a second line of defence; the first is
  * that secrets are never handed to the log. What JSON.parse quotes of its input goes too: that may be somebody's prompt.
  */
-import { secretsKnown, withoutKnown } from './known-secrets.ts';
+import { knownVersion, withoutKnown } from './known-secrets.ts';
 
 /** Stands where a secret was. */
 export const REDACTED = '[redacted]';
@@ -39,6 +39,12 @@ const SECRET_TEXT = new RegExp(
   'gi',
 );
 
+/**
+ * What every match of {@link SECRET_TEXT} holds: a text without any of it needs no search, and most paths, ids and
+ * addresses are such.
+ */
+const MAY_BE_SECRET = /[-_%=:@+\s]|eyj|aiza|akia|asia|ya29/i;
+
 /** V8 quotes up to 40 characters of a text that is not JSON. */
 const QUOTED_INPUT = /"[\s\S]{0,96}?"(?:\.{3})? is not valid JSON/g;
 
@@ -68,7 +74,8 @@ export function scrub(text: string, max: number = MAX_TEXT): string {
   // Taken out before it is cut: half of a secret would not be known for one.
   const cut = text.length > max + MARGIN;
   const bounded = cut ? text.slice(0, max + MARGIN) : text;
-  let clean = withoutKnown(bounded, REDACTED).replace(SECRET_TEXT, replaceSecret);
+  let clean = withoutKnown(bounded, REDACTED);
+  if (MAY_BE_SECRET.test(clean)) clean = clean.replace(SECRET_TEXT, replaceSecret);
   if (clean.includes(' is not valid JSON')) clean = clean.replace(QUOTED_INPUT, `${REDACTED} is not valid JSON`);
   // The end of a cut text may be the first half of a secret: only what lies before the margin, or before the last secret
   // that was found, is known to be whole.
@@ -78,30 +85,25 @@ export function scrub(text: string, max: number = MAX_TEXT): string {
   return cut || kept < clean.length ? `${clean.slice(0, kept)}…` : clean;
 }
 
-/** Texts that come again and again: paths, models, players. Both halves together are at most twice `MOST_OFTEN`. */
-let often = new Map<string, string>();
-let oftenBefore = new Map<string, string>();
-let oftenSince = 0;
-const MOST_OFTEN = 512;
+const MOST_NAMES = 512;
+const LONGEST_NAME = 128;
+/** Names that came out of {@link scrub} as they went in; only of those secrets that were known at that version. */
+const harmless = new Set<string>();
+let harmlessAt = 0;
 
-/** Like {@link scrub}, for texts of which there are few: what one of them became is remembered. */
-export function scrubOften(text: string, max: number): string {
-  if (oftenSince !== secretsKnown()) {
-    oftenSince = secretsKnown();
-    often.clear();
-    oftenBefore.clear();
+/** {@link scrub} for what is said again and again, e.g. names of models: what was harmless is not searched again. */
+export function scrubName(text: string, max: number): string {
+  if (text.length > LONGEST_NAME || text.length > max) return scrub(text, max);
+  if (harmlessAt !== knownVersion()) {
+    harmless.clear();
+    harmlessAt = knownVersion();
   }
-  const known = often.get(text) ?? oftenBefore.get(text);
-  if (known !== undefined && known.length <= max) return known;
+  if (harmless.has(text)) return text;
   const clean = scrub(text, max);
-  // A text that was cut is another one for another `max`.
-  if (text.length > max) return clean;
-  if (often.size >= MOST_OFTEN) {
-    oftenBefore = often;
-    often = new Map();
-  }
-  often.set(text, clean);
-  return clean;
+  if (clean !== text) return clean;
+  if (harmless.size >= MOST_NAMES) harmless.clear();
+  harmless.add(text);
+  return text;
 }
 
 /** Whether a part of the text looks like a key, a token or a password, whether this process holds it or not. */

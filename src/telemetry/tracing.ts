@@ -81,8 +81,8 @@ export interface ExchangeTrace extends CommandOwner {
   readonly sampled: boolean;
   /** Whether anything is kept of it: what is not sampled may turn out bad or slow. */
   readonly recording: boolean;
-  /** A policy has judged. At most 128 judgements are kept. */
-  judged(policy: string, decision: string, milliseconds: number, enforced: boolean): void;
+  /** A policy has judged, `at` (by `performance.now()`; now by default). At most 128 judgements are kept. */
+  judged(policy: string, decision: string, milliseconds: number, enforced: boolean, at?: number): void;
   startAttempt(start: AttemptStart): AttemptTrace;
   /** Ends the server span; only the first call counts. */
   end(end: ExchangeEnd): void;

@@ -80,3 +80,55 @@ test('hostile values make one bounded line that is still JSON and holds no key',
 test('above info level there are no access lines', () => {
   assert.equal(write(RECORD, 'warn').length, 0);
 });
+
+test('whatever names, times and counts hold, the line is JSON that says the same', () => {
+  const hostile = 'a"b\\c\nd\u0000e\u2028é\ud800';
+  for (const [durationMs, shown] of [
+    [0, 0],
+    [0.04, 0],
+    [0.05, 0.1],
+    [9.96, 10],
+    [1234567.89, 1234567.9],
+    [Number.NaN, null],
+    [-0.26, -0.3],
+  ] as const) {
+    const [line, ...more] = write({
+      ...RECORD,
+      requestId: hostile,
+      client: hostile,
+      route: hostile,
+      upstream: hostile,
+      method: hostile,
+      path: `/${hostile}`,
+      decision: { policy: hostile, code: 'rate_limited' },
+      durationMs,
+      keyId: hostile,
+      model: hostile,
+      responseModel: hostile,
+      finishReasons: [hostile, 'stop', 'stop'],
+      tokens: { input: undefined, output: 3, estimated: true },
+      identity: hostile,
+    });
+    assert.equal(more.length, 0);
+    assert.equal(line?.indexOf('\n'), line?.length === undefined ? 0 : line.length - 1);
+    const said = JSON.parse(line ?? '');
+    for (const member of [
+      'request_id',
+      'client',
+      'route',
+      'upstream',
+      'method',
+      'key_id',
+      'model',
+      'response_model',
+      'identity',
+    ]) {
+      assert.equal(said[member], hostile, member);
+    }
+    assert.equal(said.path, `/${hostile}`);
+    assert.equal(said.decision.policy, hostile);
+    assert.equal(said.finish_reason, `${hostile},stop`);
+    assert.deepEqual(said.tokens, { output: 3, estimated: true });
+    assert.equal(said.duration_ms, shown);
+  }
+});

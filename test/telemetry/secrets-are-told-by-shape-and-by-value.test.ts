@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { rememberSecret } from '../../src/telemetry/known-secrets.ts';
-import { describeError, REDACTED, redactFields, scrub } from '../../src/telemetry/redact.ts';
+import { describeError, REDACTED, redactFields, scrub, scrubName } from '../../src/telemetry/redact.ts';
 
 const C = 'cAnArY0123456789cAnArY0123456789';
 
@@ -63,6 +63,24 @@ for (const text of shapes) {
     }
   });
 }
+
+test('a secret of letters and digits alone is taken out, in whatever case its prefix is', () => {
+  const letters = 'cAnArY0123456789cAnArY0123456789';
+  for (const prefix of ['AIza', 'aiza', 'AIZA']) assert.equal(scrub(`${prefix}${letters}`), REDACTED);
+  for (const id of ['AKIAIOSFODNN7EXAMPLE', 'akiaiosfodnn7example', 'ASIAIOSFODNN7EXAMPLE', 'asiaiosfodnn7example']) {
+    assert.equal(scrub(id), REDACTED);
+  }
+});
+
+test('a name that was harmless is judged again when it has become a secret, and one that never was stays taken out', () => {
+  const name = 'model-that-becomes-a-secret';
+  assert.equal(scrubName(name, 128), name);
+  assert.equal(scrubName(name, 128), name);
+  rememberSecret(name);
+  for (let i = 0; i < 2; i++) assert.equal(scrubName(name, 128), REDACTED);
+  for (let i = 0; i < 2; i++) assert.equal(scrubName(`sk-${C}`, 128), REDACTED);
+  assert.equal(scrubName('gpt-4o-mini', 4), scrub('gpt-4o-mini', 4));
+});
 
 test('an AWS key id is taken out', () => {
   for (const id of ['AKIAIOSFODNN7EXAMPLE', 'ASIAIOSFODNN7EXAMPLE']) assert.equal(scrub(`id ${id}.`), 'id [redacted].');

@@ -47,6 +47,7 @@ export class JsonFraming {
   /** Hands over the one document. An element that has begun is incomplete. */
   end(): void {
     if (this.#form === 'one') this.#payload.flush(this.#sink, '');
+    this.#payload.end();
   }
 
   #elements(chunk: Buffer, from: number): void {

@@ -53,7 +53,8 @@ export class LineFraming {
     let nextLf = -1;
     let nextCr = -1;
     while (at < size) {
-      if (nextLf < at) nextLf = indexOf(chunk, lf, at);
+      // The line that ends an event is empty, and a look at one byte is no call.
+      if (nextLf < at) nextLf = chunk[at] === lf ? at : indexOf(chunk, lf, at);
       if (nextCr < at) nextCr = indexOf(chunk, cr, at);
       const stop = Math.min(nextLf, nextCr);
       if (stop > at) this.#piece(chunk, at, stop);
@@ -70,6 +71,7 @@ export class LineFraming {
   /** Hands over what is left: an event whose empty line is missing says what it says all the same. */
   end(): void {
     this.#dispatch(nothing);
+    this.#payload.end();
   }
 
   #piece(chunk: Buffer, from: number, stop: number): void {

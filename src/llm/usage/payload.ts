@@ -14,6 +14,10 @@ const smallest = 2048;
 /** A buffer larger than this does not stay for the next event. */
 const largestKept = 8 * 1024;
 
+/** Buffers of the smallest size that nobody uses: a short answer needs one for as long as it takes to come. */
+const spare: Buffer[] = [];
+const mostSpare = 32;
+
 /** See the module. Used again for the next event after `flush`. */
 export class Payload {
   #held: Buffer | undefined;
@@ -54,12 +58,20 @@ export class Payload {
     else if (held !== undefined && length > 0) sink.small(held, 0, length, name);
   }
 
+  /** Nothing comes any more: its buffer is free for others. */
+  end(): void {
+    const held = this.#held;
+    this.#held = undefined;
+    this.#length = 0;
+    if (held?.length === smallest && spare.length < mostSpare) spare.push(held);
+  }
+
   #room(length: number): Buffer {
     const held = this.#held;
     if (held !== undefined && held.length >= length) return held;
     let size = held?.length ?? smallest;
     while (size < length) size *= 2;
-    const larger = Buffer.allocUnsafeSlow(size);
+    const larger = (size === smallest ? spare.pop() : undefined) ?? Buffer.allocUnsafeSlow(size);
     held?.copy(larger, 0, 0, this.#length);
     this.#held = larger;
     return larger;

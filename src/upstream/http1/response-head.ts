@@ -2,6 +2,7 @@
  * Reads the head of a response (RFC 9112 §4 and §5), strictly: what two readers could understand in two ways is refused,
  * since what is behind it would be, too.
  */
+import { lowerCase } from '../../http/header-names.ts';
 import { HeaderList } from '../../http/headers.ts';
 import { ProtocolError } from './protocol-error.ts';
 
@@ -74,7 +75,7 @@ export function parseFields(text: string, from: number): HeaderList {
     while (first < last && isSpace(text.charCodeAt(first))) first++;
     while (last > first && isSpace(text.charCodeAt(last - 1))) last--;
     flat.push(name, text.slice(first, last));
-    keys.push(name.toLowerCase());
+    keys.push(lowerCase(name));
     start = end + 2;
   }
   return new HeaderList(flat, keys);
