@@ -62,7 +62,7 @@ export class Processes {
 }
 
 /** Of each thread Linux tells the nanoseconds on a CPU; `/proc/PID/stat` has ticks of 10 ms, too coarse for short runs. */
-function cpuMs(pid: number): number {
+export function cpuMs(pid: number): number {
   let nanoseconds = 0;
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
     nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ', 1)[0]);
