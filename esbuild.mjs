@@ -1,14 +1,20 @@
 /**
- * `npm run build`: one file, `dist/sluice.js`, with everything that the sidecar needs, its source map, the licences of
- * what is in it and a list of that (an SBOM). `--outdir` writes elsewhere, `--entry` bundles something else.
+ * `npm run build`: one file, `dist/sluice.cjs`, with everything that the sidecar needs, its source map, the licences of
+ * what is in it and a list of that (an SBOM). `dist/sluice.js` starts it, `dist/warm-up.js` makes what starts it fast
+ * (`src/launch/`). `--outdir` writes elsewhere.
  *
  * One file and not a file for each lazy `import()`: the two start equally fast (within the noise of 15 interleaved
  * runs), and what a lazy import holds is still evaluated only when it is asked for.
  */
+import { createHash } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { isBuiltin } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { policies } from './policies/index.ts';
+import { precompiledModule } from './src/config/precompile.ts';
+import { ConfigSchema } from './src/config/schema.ts';
 
 const root = import.meta.dirname;
 
@@ -19,67 +25,160 @@ const accepted = new Set(['0BSD', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 
 const noticeFile = /^(licen[cs]e|copying|notice)([.-].*)?$/i;
 
 /**
- * An import of `node:http` reads all of its exports at once, and one of them loads Node's own copy of undici: 10 ms of a
- * start. `require` reads what is used.
+ * An import of one of Node's modules reads all of its exports, and some of them load more (of `node:http` one loads Node's
+ * own copy of undici). Here each name that is used is read, once, and then is a constant.
  *
  * @type {import('esbuild').Plugin}
  */
-const requireHttp = {
-  name: 'require-http',
+const requireBuiltins = {
+  name: 'require-builtins',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^(node:)?http$/ }, ({ kind }) =>
-      kind === 'import-statement' ? { path: 'node:http', namespace: 'required' } : undefined,
+    onResolve({ filter: /^(node:)?[a-z][a-z0-9_/]*$/ }, ({ path, kind }) =>
+      kind !== 'require-call' && isBuiltin(path) ? { path, namespace: 'builtin' } : undefined,
     );
-    onLoad({ filter: /^/, namespace: 'required' }, ({ path }) => ({
-      contents: `module.exports = require(${JSON.stringify(path)})`,
-    }));
+    onLoad({ filter: /^/, namespace: 'builtin' }, ({ path }) => {
+      const names = Object.keys(process.getBuiltinModule(path)).filter(
+        (name) => /^\w+$/.test(name) && name !== 'default',
+      );
+      // A call that is pure is left away where nobody uses its value.
+      const reads = names.map(
+        (name) => `const $${name}=/* @__PURE__ */(()=>all.${name})();export{$${name} as ${name}};`,
+      );
+      return { contents: `const all=require('${path}');export default all;${reads.join('')}` };
+    });
   },
 };
 
 /**
- * Bundles `entry` and its dependencies into `outdir/sluice.js`. Throws when something cannot be resolved, or when the
- * licence of a dependency is missing or not accepted.
+ * What our own code imports of packages whose main file loads much more: fetch, caches and WebSockets; metrics of the
+ * process. An import of a name that is not here stops the build: then it needs its line.
  *
- * @param {string} entry absolute path
+ * @type {Readonly<Record<string, Readonly<Record<string, string>>>>}
+ */
+const parts = {
+  undici: {
+    Client: 'undici/lib/dispatcher/client.js',
+    Pool: 'undici/lib/dispatcher/pool.js',
+    buildConnector: 'undici/lib/core/connect.js',
+  },
+  'prom-client': {
+    Counter: 'prom-client/lib/counter.js',
+    Gauge: 'prom-client/lib/gauge.js',
+    Registry: 'prom-client/lib/registry.js',
+  },
+};
+
+/** @type {import('esbuild').Plugin} */
+const onlyParts = {
+  name: 'only-parts',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(undici|prom-client)$/ }, ({ path, kind }) =>
+      kind === 'import-statement' ? { path, namespace: 'parts' } : undefined,
+    );
+    onLoad({ filter: /^/, namespace: 'parts' }, ({ path }) => ({
+      contents: Object.entries(parts[path] ?? {})
+        .map(([name, file]) => `export{default as ${name}}from'${file}';`)
+        .join(''),
+      resolveDir: root,
+    }));
+    // A file of client keys needs it, and nothing else once the schemas are compiled.
+    onResolve({ filter: /^ajv$/ }, ({ path, kind }) =>
+      kind === 'import-statement' ? { path, namespace: 'late' } : undefined,
+    );
+    onLoad({ filter: /^/, namespace: 'late' }, () => ({
+      contents: "export function Ajv(options){return new(require('ajv').Ajv)(options)}",
+      resolveDir: root,
+    }));
+    // HTTP/2 is never spoken; without the module undici takes this for it.
+    onResolve({ filter: /^node:http2$/ }, ({ path }) => ({ path, namespace: 'absent' }));
+    onLoad({ filter: /^/, namespace: 'absent' }, () => ({ contents: 'module.exports = { constants: {} }' }));
+  },
+};
+
+/**
+ * Schemas of the configuration are compiled here and not at each start: a third of its time.
+ *
+ * @type {import('esbuild').Plugin}
+ */
+const compileSchemas = {
+  name: 'compile-schemas',
+  setup({ onResolve, onLoad }) {
+    const original = join(root, 'src/config/compile-schema.ts');
+    onResolve({ filter: /\/compile-schema\.ts$/ }, ({ kind }) =>
+      kind === 'import-statement' ? { path: original, namespace: 'compiled' } : undefined,
+    );
+    onLoad({ filter: /^/, namespace: 'compiled' }, () => {
+      const schemas = [ConfigSchema, ...[...policies.values()].map(({ schema }) => schema)];
+      return { contents: precompiledModule(schemas, original), resolveDir: dirname(original) };
+    });
+  },
+};
+
+/** @type {import('esbuild').BuildOptions} */
+const common = {
+  absWorkingDir: root,
+  write: false,
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  // Identifiers stay: http-proxy-3 finds its passes by the names of functions, and stack traces stay readable.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  logLevel: 'warning',
+};
+
+/**
+ * Bundles `src/main.ts` and its dependencies into `outdir`. Throws when something cannot be resolved, or when the licence
+ * of a dependency is missing or not accepted.
+ *
  * @param {string} outdir absolute path
  */
-async function bundle(entry, outdir) {
-  const hasShebang = (await readFile(entry, 'utf8')).startsWith('#!');
+async function bundle(outdir) {
+  const file = join(outdir, 'sluice.cjs');
   const result = await build({
-    absWorkingDir: root,
-    entryPoints: { sluice: entry },
+    ...common,
+    entryPoints: { sluice: 'src/main.ts' },
     outdir,
-    write: false,
-    bundle: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'esm',
+    outExtension: { '.js': '.cjs' },
+    format: 'cjs',
     metafile: true,
     sourcemap: 'external',
-    // Identifiers stay: http-proxy-3 finds its passes by the names of functions, and stack traces stay readable.
-    minifyWhitespace: true,
-    minifySyntax: true,
     legalComments: 'external',
-    plugins: [requireHttp],
-    // The CommonJS packages inside call `require` for Node's own modules, which an ES module does not have.
-    banner: {
-      js: `${hasShebang ? '' : '#!/usr/bin/env node\n'}import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);`,
-    },
-    logLevel: 'warning',
+    plugins: [requireBuiltins, onlyParts, compileSchemas],
   });
-
+  const made = result.outputFiles.find((output) => output.path === file)?.text ?? '';
+  // A function of `require`, as a script has none; the line of the shebang gives its place, so that the map stays right.
+  const code = `${made.replace(/^#!.*/, '(function(require){')}})\n`;
+  // It is read byte by byte.
+  if (/[^\0-\x7f]/.test(code)) throw new Error('the bundle must be ASCII: esbuild escapes everything else');
   const packages = await bundledPackages(result.metafile);
   const comments = result.outputFiles.find((output) => output.path.endsWith('.LEGAL.txt'))?.text ?? '';
   await mkdir(outdir, { recursive: true });
   await writeFile(join(outdir, 'THIRD-PARTY-LICENSES.txt'), await notices(packages, comments));
   await writeFile(join(outdir, 'sbom.cdx.json'), `${JSON.stringify(await sbom(packages), null, 2)}\n`);
-  for (const output of result.outputFiles) {
-    if (!output.path.endsWith('.LEGAL.txt')) await writeFile(output.path, output.contents);
-  }
-  const file = join(outdir, 'sluice.js');
-  await chmod(file, 0o755);
-  const bytes = result.outputFiles.find((output) => output.path === file)?.contents.length ?? 0;
-  return { file, bytes, packages: packages.length };
+  const map = result.outputFiles.find((output) => output.path.endsWith('.map'));
+  if (map !== undefined) await writeFile(map.path, map.contents);
+  await writeFile(file, code);
+  await launchers(outdir, createHash('sha256').update(code).digest('hex').slice(0, 16));
+  return { file, bytes: code.length, packages: packages.length };
+}
+
+/**
+ * What starts the code of this digest, and what warms it up.
+ *
+ * @param {string} outdir
+ * @param {string} digest
+ */
+async function launchers(outdir, digest) {
+  await build({
+    ...common,
+    entryPoints: { sluice: 'src/launch/start.ts', 'warm-up': 'src/launch/warm-up.ts' },
+    outdir,
+    write: true,
+    format: 'esm',
+    define: { CODE_DIGEST: JSON.stringify(digest) },
+  });
+  await chmod(join(outdir, 'sluice.js'), 0o755);
 }
 
 /**
@@ -165,8 +264,6 @@ async function sbom(packages) {
 /** A package's key in the lock file, wherever node_modules lies. */
 const installedAt = (/** @type {string} */ folder) => folder.slice(folder.indexOf('node_modules/'));
 
-const { values } = parseArgs({
-  options: { entry: { type: 'string', default: 'src/main.ts' }, outdir: { type: 'string', default: 'dist' } },
-});
-const { file, bytes, packages } = await bundle(resolve(root, values.entry), resolve(root, values.outdir));
+const { values } = parseArgs({ options: { outdir: { type: 'string', default: 'dist' } } });
+const { file, bytes, packages } = await bundle(resolve(root, values.outdir));
 console.log(`${file}: ${(bytes / 1024 / 1024).toFixed(2)} MiB, ${packages} packages`);

@@ -70,28 +70,37 @@ export function isOwnKeyword(keyword: string): boolean {
   return Object.hasOwn(checks, keyword);
 }
 
-/** Teaches an ajv instance (made with `passContext`) the keywords; validations need a {@link KeywordContext} as `this`. */
-export function addKeywords(ajv: Ajv): void {
-  for (const [keyword, check] of Object.entries(checks)) {
-    const validate: Validate = function (this: KeywordContext, rule, written, schema, place) {
-      // A number where only texts may stand is an error of its type already.
-      if (typeof written === 'number' && ![schema.type].flat().includes('integer')) return true;
-      if (this.faults >= MAX_FAULTS) return true;
-      const { instancePath, parentData, parentDataProperty } = place;
-      const checked = check(written, rule, () => this.folderOf(instancePath), describeSchema(schema));
-      if ('fault' in checked) {
-        this.faults++;
-        validate.errors = [{ keyword, message: checked.fault, params: {}, parentSchema: schema }];
-        return false;
-      }
-      parentData[parentDataProperty] = checked.value;
-      return true;
-    };
+/** The keywords as functions that ajv calls, by their names; what they need as `this` is a {@link KeywordContext}. */
+export const ownKeywords: Readonly<Record<string, Validate>> = Object.fromEntries(
+  Object.entries(checks).map(([keyword, check]) => [keyword, validateWith(keyword, check)]),
+);
+
+/** Teaches an ajv instance (made with `passContext`) the keywords. */
+export function declareKeywords(ajv: Ajv): void {
+  for (const [keyword, validate] of Object.entries(ownKeywords)) {
     // ajv types the place as optional, but gives it to every keyword of a compiled schema.
     const definition = { keyword, type: ['string', 'number'], modifying: true, errors: true, validate };
     ajv.addKeyword(definition as unknown as KeywordDefinition);
   }
   for (const keyword of annotations) ajv.addKeyword(keyword);
+}
+
+function validateWith(keyword: string, check: Check): Validate {
+  const validate: Validate = function (this: KeywordContext, rule, written, schema, place) {
+    // A number where only texts may stand is an error of its type already.
+    if (typeof written === 'number' && ![schema.type].flat().includes('integer')) return true;
+    if (this.faults >= MAX_FAULTS) return true;
+    const { instancePath, parentData, parentDataProperty } = place;
+    const checked = check(written, rule, () => this.folderOf(instancePath), describeSchema(schema));
+    if ('fault' in checked) {
+      this.faults++;
+      validate.errors = [{ keyword, message: checked.fault, params: {}, parentSchema: schema }];
+      return false;
+    }
+    parentData[parentDataProperty] = checked.value;
+    return true;
+  };
+  return validate;
 }
 
 interface Place {
@@ -100,7 +109,8 @@ interface Place {
   readonly parentDataProperty: string | number;
 }
 
-interface Validate {
+/** A keyword as ajv calls it; what was wrong is left on the function itself. */
+export interface Validate {
   (this: KeywordContext, rule: unknown, written: string | number, schema: SchemaPart, place: Place): boolean;
   errors?: Partial<ErrorObject>[];
 }

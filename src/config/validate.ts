@@ -3,12 +3,13 @@
  * defaults and replaces written forms by values. All errors are found at once.
  */
 import { dirname } from 'node:path';
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import type { ErrorObject, ValidateFunction } from 'ajv';
 import type { Policy } from '../policy.ts';
 import { coerceVariables } from './coerce.ts';
+import { createCompiler } from './compile-schema.ts';
 import { schemaPart } from './describe-schema.ts';
 import { explainErrors } from './explain-errors.ts';
-import { addKeywords, type KeywordContext, MAX_FAULTS } from './keywords.ts';
+import { type KeywordContext, MAX_FAULTS } from './keywords.ts';
 import { childPointer } from './pointer.ts';
 import { problemAt, type Report } from './problems.ts';
 import { listNames } from './quote.ts';
@@ -47,8 +48,8 @@ export function validateTree(root: ConfigNode, policies: ReadonlyMap<string, Pol
 
 class Validators {
   readonly #policies: ReadonlyMap<string, Policy>;
-  readonly #ajv = newAjv();
-  readonly #main = this.#ajv.compile(ConfigSchema);
+  readonly #compile = createCompiler();
+  readonly #main = this.#compile(ConfigSchema);
   readonly #options = new Map<string, ValidateFunction | string>();
   /** Whether the last check stopped before it had seen everything. */
   givenUp = false;
@@ -104,7 +105,7 @@ class Validators {
     let compiled = this.#options.get(name);
     if (compiled === undefined) {
       try {
-        compiled = this.#ajv.compile(policy.schema);
+        compiled = this.#compile(policy.schema);
       } catch (error) {
         compiled = error instanceof Error ? error.message : String(error);
       }
@@ -112,24 +113,6 @@ class Validators {
     }
     return compiled;
   }
-}
-
-function newAjv(): Ajv {
-  const ajv = new Ajv({
-    // A start waits for this: a test holds the schemas against the metaschema, and what is compiled runs once or twice.
-    validateSchema: false,
-    meta: false,
-    code: { optimize: false },
-    strict: true,
-    allErrors: true,
-    verbose: true,
-    useDefaults: true,
-    allowUnionTypes: true,
-    passContext: true,
-    ownProperties: true,
-  });
-  addKeywords(ajv);
-  return ajv;
 }
 
 function entriesOf(data: unknown): [number, Record<string, unknown>][] {
