@@ -1,4 +1,4 @@
-# The image of Sluice: one bundled file on a base that has Node and nothing else.
+# The image of Sluice: one bundle on a base that has Node and nothing else.
 #
 #   docker build -t sluice .
 #   docker run --network host -e OPENAI_API_KEY sluice            # or --network container:NAME, next to who calls
@@ -17,15 +17,12 @@ RUN npm ci --ignore-scripts
 COPY . .
 RUN node esbuild.mjs && node dist/sluice.js check --no-dns --config proxy.yaml
 
-# V8's compile cache: code that need not be compiled again at each start. It counts only for the Node that runs, the path
-# of the file and the uid, so it is made by that Node, there, as that user.
-FROM ${BASE} AS compiled
+# What V8 makes of the code in a first run, so that no start has to compile it again. It counts only for the Node that runs.
+FROM ${BASE} AS warmed
 WORKDIR /app
 COPY --from=build /build/proxy.yaml ./
-COPY --from=build /build/dist/sluice.js ./dist/
-USER 65532:65532
-ENV NODE_COMPILE_CACHE=/tmp/compile-cache
-RUN ["/nodejs/bin/node", "/app/dist/sluice.js", "check", "--no-dns"]
+COPY --from=build /build/dist/sluice.cjs /build/dist/warm-up.js ./dist/
+RUN ["/nodejs/bin/node", "/app/dist/warm-up.js", "--outdir", "/tmp/code-cache"]
 
 FROM ${BASE}
 ARG VERSION=0.1.0
@@ -35,12 +32,11 @@ LABEL org.opencontainers.image.title="Sluice" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-ENV NODE_ENV=production NODE_COMPILE_CACHE=/app/compile-cache
+ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=build /build/package.json /build/proxy.yaml /build/LICENSE ./
-COPY --from=build /build/dist/sluice.js /build/dist/THIRD-PARTY-LICENSES.txt /build/dist/sbom.cdx.json ./dist/
-# Node lets nobody but its owner read it.
-COPY --from=compiled --chown=65532:65532 /tmp/compile-cache ./compile-cache
+COPY --from=build /build/dist/sluice.js /build/dist/sluice.cjs /build/dist/THIRD-PARTY-LICENSES.txt /build/dist/sbom.cdx.json ./dist/
+COPY --from=warmed /tmp/code-cache/ ./dist/
 # Numeric, so that the kubelet can verify runAsNonRoot. The file system may be read-only: nothing is written.
 USER 65532:65532
 # 7480 takes the calls, 7490 answers health and metrics.

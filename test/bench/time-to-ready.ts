@@ -2,33 +2,29 @@
  * How long production's start takes: from the spawn of Node with the bundle until `/readyz` is 200, with `proxy.yaml` as
  * shipped, beside the floor, which is Node with nothing to do.
  *
- *     node --import tsx test/bench/time-to-ready.ts [--runs 15] [--bundle dist/sluice.js] [--no-cache]
+ *     node --import tsx test/bench/time-to-ready.ts [--runs 15] [--no-cache]
  *
- * It builds the bundle when none is given, and fills V8's compile cache as the Dockerfile does.
+ * It builds the bundle and warms it up as the Dockerfile does.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { freePort } from '../support/free-port.ts';
+import { buildBundle, type ProductionBundle, warmUp } from '../support/production-bundle.ts';
 import { launchRedis, stopRedis } from '../support/redis-process.ts';
 import { cpuNs } from './process-tree.ts';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const run = promisify(execFile);
 
 /** Options of {@link timeToReady}. */
 export interface StartOptions {
   /** Starts of each variant; 15 by default. */
   readonly runs?: number;
-  /** A bundle that is there; built otherwise. */
-  readonly bundle?: string | undefined;
-  /** False: without V8's compile cache. */
+  /** False: without the code cache. */
   readonly cache?: boolean;
 }
 
@@ -38,7 +34,7 @@ export interface Starts {
   readonly medianMs: number;
   readonly minMs: number;
   readonly maxMs: number;
-  /** The median of the CPU time that a start takes, of all threads; a busy machine changes it less than the clock's. */
+  /** The median of the CPU time of all threads, where it was measured (else NaN): a busy machine changes it less. */
   readonly cpuMs: number;
 }
 
@@ -48,26 +44,16 @@ interface Start {
 }
 
 /** Measures every variant, in turns, so that whatever else the machine does is shared. */
-export async function timeToReady({ runs = 15, bundle, cache = true }: StartOptions = {}): Promise<Starts[]> {
+export async function timeToReady({ runs = 15, cache = true }: StartOptions = {}): Promise<Starts[]> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-start-'));
   const redisPort = await freePort();
   const redis = await launchRedis(folder, redisPort);
   try {
-    const file = resolve(bundle ?? (await build(folder)));
-    const port = await freePort();
-    const config = join(folder, 'proxy.yaml');
-    const shipped = await readFile(join(root, 'proxy.yaml'), 'utf8');
-    await writeFile(config, shipped.replace('listen: localhost:7480', `listen: localhost:${await freePort()}`));
-    const env = {
-      SLUICE_ADMIN: `localhost:${port}`,
-      ...(cache ? { NODE_COMPILE_CACHE: join(folder, 'cache') } : {}),
-    };
-    // What the Dockerfile runs for the cache.
-    await run(process.execPath, [file, 'check', '--no-dns', '--config', config], { env });
+    const { main, config, admin } = await prepared(folder, cache);
     // Nobody listens at port 9: the exporter is loaded and made, and that is all that a start does with it.
     const traced = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' };
     const shared = { REDIS_URL: `redis://127.0.0.1:${redisPort}` };
-    const start = (more: object) => () => startOnce([file, '--config', config], { ...env, ...more }, port);
+    const start = (env: object) => () => startOnce([main, '--config', config], { SLUICE_ADMIN: admin, ...env });
     const variants = [
       { name: 'node -e 0', once: nothing, starts: [] as Start[] },
       { name: 'tracing off, Redis off', once: start({}), starts: [] as Start[] },
@@ -82,11 +68,10 @@ export async function timeToReady({ runs = 15, bundle, cache = true }: StartOpti
   }
 }
 
-async function build(folder: string): Promise<string> {
-  // Beside it the package.json of the image: without one Node would parse the bundle twice to learn what it is.
-  await copyFile(join(root, 'package.json'), join(folder, 'package.json'));
-  await run(process.execPath, [join(root, 'esbuild.mjs'), '--outdir', join(folder, 'dist')]);
-  return join(folder, 'dist/sluice.js');
+async function prepared(folder: string, cache: boolean): Promise<ProductionBundle> {
+  const bundle = await buildBundle(folder);
+  if (cache) await warmUp(bundle);
+  return bundle;
 }
 
 /** From the spawn to the exit of a Node that runs nothing. */
@@ -97,7 +82,8 @@ async function nothing(): Promise<Start> {
   return { wall: performance.now() - began, cpu: Number.NaN };
 }
 
-async function startOnce(args: readonly string[], env: Record<string, string>, port: number): Promise<Start> {
+async function startOnce(args: readonly string[], env: { readonly SLUICE_ADMIN: string }): Promise<Start> {
+  const port = Number(env.SLUICE_ADMIN.split(':')[1]);
   const began = performance.now();
   const child = spawn(process.execPath, ['--max-old-space-size-percentage=60', '--report-exclude-env', ...args], {
     // As in a container: nothing of the shell's own, and a log that is not a file.
@@ -154,7 +140,9 @@ function summarised(name: string, starts: readonly Start[]): Starts {
 /** The numbers as lines of text. */
 export function describeStarts(starts: readonly Starts[]): string {
   const lines = starts.map(({ name, medianMs, minMs, maxMs, cpuMs }) => {
-    const [median, min, max, cpu] = [medianMs, minMs, maxMs, cpuMs].map((ms) => ms.toFixed(0).padStart(5));
+    const [median, min, max, cpu] = [medianMs, minMs, maxMs, cpuMs].map((ms) =>
+      (Number.isNaN(ms) ? '–' : ms.toFixed(0)).padStart(5),
+    );
     return `${name.padEnd(24)}${median} ms ${min} …${max} ms ${cpu} ms`;
   });
   return `${'time to ready'.padEnd(24)}  median    min … max       CPU\n${lines.join('\n')}`;
@@ -164,11 +152,10 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { values } = parseArgs({
     options: {
       runs: { type: 'string', default: '15' },
-      bundle: { type: 'string' },
       'no-cache': { type: 'boolean', default: false },
     },
   });
   const runs = Number(values.runs);
   if (!(runs >= 1)) throw new Error('--runs takes a number from 1 on');
-  console.log(describeStarts(await timeToReady({ runs, bundle: values.bundle, cache: !values['no-cache'] })));
+  console.log(describeStarts(await timeToReady({ runs, cache: !values['no-cache'] })));
 }

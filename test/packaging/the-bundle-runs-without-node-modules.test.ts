@@ -98,7 +98,7 @@ test('the list of components names what the bundle holds, at the versions of the
   }
   const names = new Set(bom.components.map(({ name }) => name));
   // CommonJS modules are known in the bundle by their paths.
-  const bundle = await readFile(join(app, 'dist/sluice.js'), 'utf8');
+  const bundle = await readFile(join(app, 'dist/sluice.cjs'), 'utf8');
   const held = [...bundle.matchAll(/node_modules\/((?:@[^/"]+\/)?[^/"]+)\/[^"]*"\(/g)].map(([, name = '']) => name);
   assert.ok(held.includes('undici'));
   for (const name of held) assert.ok(names.has(name), `${name} is in the bundle`);

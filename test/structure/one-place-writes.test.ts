@@ -6,6 +6,9 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
+/** Runs when an image is built, where there are no keys and no calls: it writes what V8 compiled, and where. */
+const warmUp = 'src/launch/warm-up.ts';
+
 /** What brings text out of the process, and the files that may: each hands it to `telemetry/redact.ts` first. */
 const writers: readonly [what: string, pattern: RegExp, files: readonly string[]][] = [
   ['the console', /\bconsole\s*\./, []],
@@ -13,14 +16,14 @@ const writers: readonly [what: string, pattern: RegExp, files: readonly string[]
   [
     'standard output and error',
     /process\.(?:stdout|stderr)\.write/,
-    ['src/main.ts', 'src/telemetry/auto-instrumentation.ts'],
+    ['src/main.ts', 'src/telemetry/auto-instrumentation.ts', warmUp],
   ],
   ['a logger', /\bpino\(/, ['src/telemetry/log.ts']],
   ['lines past the logger', /\bwriteInfo\(/, ['src/telemetry/log.ts', 'src/telemetry/access-log.ts']],
   [
     'files',
     /\b(?:writeFile|writeFileSync|appendFile|createWriteStream|writeSync)\b/,
-    ['src/telemetry/log-destination.ts'],
+    ['src/telemetry/log-destination.ts', warmUp],
   ],
   [
     'spans',

@@ -116,14 +116,14 @@ test('it runs as 65532 without a capability, its root is read-only, and there is
   assert.ok(heap < memoryBytes * 0.8, 'the heap is sized from the cgroup');
 });
 
-test("V8's compile cache of the image is accepted, and a user who has none of his own starts all the same", async (t) => {
-  const check = { t, yaml: '', args: ['check', '--no-dns'], env: { NODE_DEBUG_NATIVE: 'COMPILE_CACHE' }, memoryBytes };
+test('the code cache of the image is accepted, whoever runs it', async (t) => {
+  const check = { t, yaml: '', args: ['check', '--no-dns'], env: { NODE_DEBUG: 'sluice' }, memoryBytes };
   const shipped = await startContainer(image, check);
   assert.equal(await shipped.exited, 0, shipped.output);
-  assert.match(shipped.output, /cache for ESM file:\/\/\/app\/dist\/sluice\.js was accepted/);
+  assert.match(shipped.output, /code cache: accepted/);
   const foreign = await startContainer(image, { ...check, uid: 1000 });
   assert.equal(await foreign.exited, 0, foreign.output);
-  assert.doesNotMatch(foreign.output, /was accepted/);
+  assert.match(foreign.output, /code cache: accepted/);
 });
 
 test('it is ready within 250 ms with tracing on, at the median of five', async (t) => {
@@ -136,11 +136,12 @@ test('it is ready within 250 ms with tracing on, at the median of five', async (
   // In turns, so that whatever else the machine does is shared.
   for (let i = 0; i < 5; i++) {
     cached.push(await start({}));
-    bare.push(await start({ NODE_DISABLE_COMPILE_CACHE: '1' }));
+    // A flag that changes what V8 makes of code.
+    bare.push(await start({ NODE_OPTIONS: '--stack-trace-limit=11' }));
   }
   const load = loadavg()[0] ?? 0;
   tell(`time to /readyz: ${described(cached)}`);
-  tell(`without the compile cache: ${described(bare)}`);
+  tell(`without the code cache: ${described(bare)}`);
   tell(`load of the machine: ${load.toFixed(1)}`);
   // Where others work, the clock tells of them: then it is only bounded.
   if (load >= 1) t.diagnostic('the machine is busy: 250 ms cannot be judged');
