@@ -4,6 +4,9 @@ import { chmod, mkdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { FilesRead } from '../../src/config/files-read.ts';
+import { contentOf } from '../../src/config/read-file.ts';
+import { Reloads } from '../../src/reloads.ts';
 import { entryOf, newKey } from '../support/client-keys.ts';
 import { startProvider } from '../support/fake-provider.ts';
 import { proxyYaml } from '../support/proxy-yaml.ts';
@@ -61,6 +64,28 @@ describe('what cannot be read', { concurrency: true }, () => {
     await told(reloaded);
     assert.equal(await served(), '2');
     assert.equal(count(failed), 0);
+  });
+
+  test('a reading that fails for the moment only is tried again, though the file does not change', async (t) => {
+    const file = join(await folderOf(t), 'proxy.yaml');
+    await writeFile(file, 'listen: localhost:1');
+    const read = new FilesRead();
+    read.note(file, 'cannot be read (EMFILE)');
+    let reloads = 0;
+    const loaded = new Promise<void>((resolve) => {
+      const reload = async () => {
+        // The first one finds no file descriptor either.
+        if (++reloads === 1) return;
+        read.note(file, await contentOf(file));
+        resolve();
+      };
+      const queue = new Reloads(reload, { info() {}, warn() {}, error() {} }, read);
+      t.after(() => queue.close());
+      queue.watch();
+    });
+    await loaded;
+    assert.equal(read.unsettled, false);
+    assert.deepEqual(await read.changed(), []);
   });
 
   const spoil: [what: string, how: (file: string) => Promise<unknown>, reason: RegExp][] = [
