@@ -7,7 +7,10 @@ import { rememberSecret } from '../telemetry/known-secrets.ts';
 import { SecretFile, watchedDirectories } from './secret-file.ts';
 import { Shared } from './shared.ts';
 
-/** Of so many looks at a variable one tells the redaction of it again. */
+/**
+ * Of so many looks at a variable one tells the redaction of it again, and reads it again where it is one of the process: the
+ * system is asked for these each time, which takes longer than a policy, and nobody else can change them.
+ */
 const rememberEach = 1024;
 
 /** The secrets of one app. Pipelines that name the same file share one reader of it, over reloads too. */
@@ -41,6 +44,7 @@ class Variable implements Secret {
   readonly where: string;
   readonly #name: string;
   readonly #env: Readonly<Record<string, string | undefined>>;
+  readonly #ownedByProcess: boolean;
   #raw: string | undefined;
   #trimmed: string | undefined;
   #asked = 0;
@@ -49,19 +53,22 @@ class Variable implements Secret {
     this.where = `environment variable ${name}`;
     this.#name = name;
     this.#env = env;
+    this.#ownedByProcess = env === process.env;
     this.value(); // it is in the process already, though nobody has asked for it
   }
 
   value(): string | undefined {
+    const isDue = this.#asked++ % rememberEach === 0;
+    if (this.#ownedByProcess && !isDue) return this.#trimmed;
     // Not what every object has under such a name, e.g. `constructor`.
     const raw = Object.hasOwn(this.#env, this.#name) ? this.#env[this.#name] : undefined;
     if (raw !== this.#raw) {
       this.#raw = raw;
       this.#trimmed = raw?.trim() || undefined;
-      this.#asked = 0;
+      rememberSecret(this.#trimmed);
     }
     // Now and then, so that the rotations of others do not push out of the list what is in use.
-    if (this.#asked++ % rememberEach === 0) rememberSecret(this.#trimmed);
+    if (isDue) rememberSecret(this.#trimmed);
     return this.#trimmed;
   }
 }
