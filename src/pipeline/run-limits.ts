@@ -12,15 +12,16 @@ import { applies } from './when.ts';
 type Outcome = MaybePromise<Decision | undefined>;
 type LimitStep = Step & { kind: 'limits' };
 
-interface Taken {
-  readonly entry: Entry;
-  readonly claim: Claim;
+/** What is to be taken: `entries[i]` has made `claims[i]`. */
+class Taken {
+  readonly entries: Entry[] = [];
+  readonly claims: Claim[] = [];
 }
 
 /** Runs one group of limits; resolves to the refusal, or undefined to go on. */
 export function runLimits(step: LimitStep, subject: Subject): Outcome {
   const started = performance.now();
-  const taken: Taken[] = [];
+  const taken = new Taken();
   let waiting: Promise<Decision | undefined> | undefined;
   for (const entry of step.entries) {
     if (waiting !== undefined) {
@@ -35,7 +36,7 @@ export function runLimits(step: LimitStep, subject: Subject): Outcome {
   return waiting.then((decision) => decision ?? take(step, subject, taken, started));
 }
 
-function claimOf(entry: Entry, subject: Subject, taken: Taken[], started: number): Outcome {
+function claimOf(entry: Entry, subject: Subject, taken: Taken, started: number): Outcome {
   const acts = applies(entry, subject, subject.upstream.name);
   if (acts instanceof Promise) {
     return acts.then((yes) => (yes && !subject.over ? ask(entry, subject, taken, started) : undefined));
@@ -43,7 +44,7 @@ function claimOf(entry: Entry, subject: Subject, taken: Taken[], started: number
   return acts === true ? ask(entry, subject, taken, started) : undefined;
 }
 
-function ask(entry: Entry, subject: Subject, taken: Taken[], started: number): Outcome {
+function ask(entry: Entry, subject: Subject, taken: Taken, started: number): Outcome {
   let claim: MaybePromise<Claim | Reply | undefined>;
   try {
     claim = entry.instance.limit?.claim(entry.enforced ? subject : shadowContext(subject, entry));
@@ -60,22 +61,23 @@ function ask(entry: Entry, subject: Subject, taken: Taken[], started: number): O
 function accept(
   entry: Entry,
   subject: Subject,
-  taken: Taken[],
+  taken: Taken,
   claim: Claim | Reply | undefined,
   started: number,
 ): Decision | undefined {
   if (claim === undefined || claim === null) return undefined;
   if ('kind' in claim) return refuse(entry, subject, claim, started);
-  taken.push({ entry, claim });
+  taken.entries.push(entry);
+  taken.claims.push(claim);
   return undefined;
 }
 
-function take(step: LimitStep, subject: Subject, taken: readonly Taken[], started: number): Outcome {
-  if (taken.length === 0 || subject.over) return undefined;
+function take(step: LimitStep, subject: Subject, taken: Taken, started: number): Outcome {
+  if (taken.claims.length === 0 || subject.over) return undefined;
   let verdicts: MaybePromise<readonly Verdict[]>;
   const before = enter(subject.commands);
   try {
-    verdicts = step.store.take(taken.map((one) => one.claim));
+    verdicts = step.store.take(taken.claims);
   } catch (error) {
     return failed(subject, taken, error, started);
   } finally {
@@ -89,9 +91,9 @@ function take(step: LimitStep, subject: Subject, taken: readonly Taken[], starte
 }
 
 /** The store has failed: a fault of each limit of the group, and any of them may say that it denies. */
-function failed(subject: Subject, taken: readonly Taken[], error: unknown, started: number): Decision | undefined {
+function failed(subject: Subject, taken: Taken, error: unknown, started: number): Decision | undefined {
   let first: Decision | undefined;
-  for (const { entry } of taken) {
+  for (const entry of taken.entries) {
     const decision = fault(entry, subject, error, started);
     first ??= decision;
   }
@@ -99,15 +101,11 @@ function failed(subject: Subject, taken: readonly Taken[], error: unknown, start
 }
 
 /** Every policy of the group is told, so that a refusal carries the headers of all limits; the longest wait counts. */
-function decide(
-  subject: Subject,
-  taken: readonly Taken[],
-  verdicts: readonly Verdict[],
-  started: number,
-): Decision | undefined {
+function decide(subject: Subject, taken: Taken, verdicts: readonly Verdict[], started: number): Decision | undefined {
   let chosen: Decision | undefined;
-  for (let i = 0; i < taken.length; i++) {
-    const decision = decideOne((taken[i] as Taken).entry, subject, verdicts[i], started);
+  const { entries } = taken;
+  for (let i = 0; i < entries.length; i++) {
+    const decision = decideOne(entries[i] as Entry, subject, verdicts[i], started);
     if (decision === undefined) continue;
     if (chosen !== undefined) tellBeside(subject, waitOf(decision) > waitOf(chosen) ? chosen : decision);
     if (chosen === undefined || waitOf(decision) > waitOf(chosen)) chosen = decision;

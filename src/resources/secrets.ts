@@ -7,7 +7,10 @@ import { rememberSecret } from '../telemetry/known-secrets.ts';
 import { SecretFile, watchedDirectories } from './secret-file.ts';
 import { Shared } from './shared.ts';
 
-/** Of so many looks at a variable one is at the environment itself, and tells the redaction of it again. */
+/**
+ * Of so many looks at a variable one tells the redaction of it again, and reads it again where it is one of the process: the
+ * system is asked for these each time, which takes longer than a policy, and nobody else can change them.
+ */
 const rememberEach = 1024;
 
 /** The secrets of one app. Pipelines that name the same file share one reader of it, over reloads too. */
@@ -36,11 +39,12 @@ export class Secrets {
   }
 }
 
-/** A variable of an environment that is not the process's own is read whenever it is asked for. */
+/** A variable is read when it is asked for; trimming is done once for each value. */
 class Variable implements Secret {
   readonly where: string;
   readonly #name: string;
   readonly #env: Readonly<Record<string, string | undefined>>;
+  readonly #ownedByProcess: boolean;
   #raw: string | undefined;
   #trimmed: string | undefined;
   #asked = 0;
@@ -49,23 +53,22 @@ class Variable implements Secret {
     this.where = `environment variable ${name}`;
     this.#name = name;
     this.#env = env;
+    this.#ownedByProcess = env === process.env;
     this.value(); // it is in the process already, though nobody has asked for it
   }
 
   value(): string | undefined {
-    // Nobody outside can change the environment of a process, and a look into it costs more than the rest of a request.
-    const again = this.#asked++ % rememberEach === 0;
-    if (!again && this.#env === process.env) return this.#trimmed;
+    const isDue = this.#asked++ % rememberEach === 0;
+    if (this.#ownedByProcess && !isDue) return this.#trimmed;
     // Not what every object has under such a name, e.g. `constructor`.
     const raw = Object.hasOwn(this.#env, this.#name) ? this.#env[this.#name] : undefined;
     if (raw !== this.#raw) {
       this.#raw = raw;
       this.#trimmed = raw?.trim() || undefined;
       rememberSecret(this.#trimmed);
-    } else if (again) {
-      // Now and then, so that the rotations of others do not push out of the list what is in use.
-      rememberSecret(this.#trimmed);
     }
+    // Now and then, so that the rotations of others do not push out of the list what is in use.
+    if (isDue) rememberSecret(this.#trimmed);
     return this.#trimmed;
   }
 }

@@ -12,10 +12,10 @@ export class AttemptTimes {
   /** Milliseconds that attempts waited for a connection to be free; its opening is not counted. */
   queuedMs = 0;
 
-  /** Takes the times of an attempt that has ended. */
-  ended({ dispatchedAt, sentAt, timings }: ObservedAttempt): void {
+  /** Takes the times of an attempt that has ended now. */
+  ended({ dispatchedAt, sentAt, timings }: ObservedAttempt, now: number): void {
     this.sentAt = sentAt ?? this.sentAt;
-    this.endedAt = performance.now();
+    this.endedAt = now;
     // With a connection opened for it, it waited for that.
     if (dispatchedAt === undefined || sentAt === undefined || timings !== undefined) return;
     const waited = sentAt - dispatchedAt;

@@ -24,7 +24,7 @@ export class AttemptRecord implements AttemptTrace {
     this.#exchange = exchange;
     this.#start = start;
     this.#spanId = exchange.recorder.ids.spanId();
-    this.#startedAt = exchange.recording ? performance.now() : 0;
+    this.#startedAt = start.at ?? performance.now();
     this.traceparent = formatTraceparent(exchange.traceId, this.#spanId, exchange.sampled);
   }
 
@@ -41,14 +41,14 @@ export class AttemptRecord implements AttemptTrace {
     return this.#end !== undefined && (this.#end.errorType !== undefined || (this.#end.status ?? 0) >= 500);
   }
 
-  firstByte(): void {
-    if (this.#exchange.recording) this.#firstByteAt ??= performance.now();
+  firstByte(at = performance.now()): void {
+    this.#firstByteAt ??= at;
   }
 
   end(end: AttemptEnd): void {
     if (!this.#exchange.recording || this.#end !== undefined) return;
     this.#end = end;
-    this.#endedAt = performance.now();
+    this.#endedAt = end.at ?? performance.now();
     this.#exchange.attemptEnded(this);
   }
 

@@ -40,7 +40,9 @@ class ObservedExchange implements ExchangeObserver {
   readonly #ctx: Context;
   readonly #route: Route;
   readonly #trace: ExchangeTrace | undefined;
-  #attempt: { readonly startedAt: number; readonly trace: AttemptTrace | undefined } | undefined;
+  /** Of the attempt that runs; undefined when none does. */
+  #attemptAt: number | undefined;
+  #attemptTrace: AttemptTrace | undefined;
   readonly #times = new AttemptTimes();
 
   #streaming = false;
@@ -72,6 +74,7 @@ class ObservedExchange implements ExchangeObserver {
 
   attemptStarted(attempt: ObservedAttempt): void {
     const { info, host, port } = attempt.runtime;
+    const at = performance.now();
     const trace = this.#trace?.startAttempt({
       number: attempt.number,
       upstream: info.name,
@@ -80,30 +83,35 @@ class ObservedExchange implements ExchangeObserver {
       method: this.#ctx.in.method,
       dialect: info.dialect,
       keyId: attempt.keyId,
+      at,
     });
     this.#keyId = attempt.keyId;
-    this.#attempt = { startedAt: performance.now(), trace };
+    this.#attemptAt = at;
+    this.#attemptTrace = trace;
     if (trace === undefined) return;
     attempt.headers.put('traceparent', 'traceparent', trace.traceparent);
     if (trace.tracestate === undefined) attempt.headers.delete('tracestate');
     else attempt.headers.set('tracestate', trace.tracestate);
   }
 
-  attemptAnswered(): void {
-    this.#attempt?.trace?.firstByte();
+  attemptAnswered(attempt: ObservedAttempt): void {
+    this.#attemptTrace?.firstByte(attempt.answeredAt);
   }
 
   attemptEnded(attempt: ObservedAttempt, status: number, error: ProblemCode | 'aborted' | undefined): void {
-    const running = this.#attempt;
-    this.#attempt = undefined;
-    if (running === undefined) return;
-    this.#times.ended(attempt);
+    const startedAt = this.#attemptAt;
+    const trace = this.#attemptTrace;
+    if (startedAt === undefined) return;
+    this.#attemptAt = undefined;
+    this.#attemptTrace = undefined;
+    const now = performance.now();
+    this.#times.ended(attempt, now);
     const failure = error === 'aborted' ? 'client_abort' : error;
-    const seconds = (performance.now() - running.startedAt) / 1000;
+    const seconds = (now - startedAt) / 1000;
     this.#telemetry.metrics.upstream(attempt.runtime.info.name).attempt(failure ?? status, seconds);
     const { dispatchedAt, sentAt, timings } = attempt;
     const known = status > 0 ? status : undefined;
-    running.trace?.end({ status: known, errorType: failure, dispatchedAt, sentAt, timings });
+    trace?.end({ at: now, status: known, errorType: failure, dispatchedAt, sentAt, timings });
   }
 
   judged(policy: string, decision: string, milliseconds: number, enforced: boolean, at: number): void {

@@ -6,6 +6,9 @@ import type { AttemptTimes } from './attempt-times.ts';
 import type { GenAiMetrics } from './gen-ai-metrics.ts';
 import { GEN_AI_PROVIDERS } from './semconv.ts';
 
+/** A Map, for a dialect comes out of YAML: as the key of an object V8 would have to look each such text up first. */
+const providers = new Map(Object.entries(GEN_AI_PROVIDERS));
+
 /** Records it when a known operation of a known dialect was sent to its provider, however it ended. */
 export function recordOperation(
   metrics: GenAiMetrics,
@@ -14,9 +17,10 @@ export function recordOperation(
   usage: UsageReport | undefined,
   times: AttemptTimes,
 ): void {
-  const provider = GEN_AI_PROVIDERS[dialect];
   const operation = facts?.operation;
-  if (provider === undefined || operation === undefined || times.sentAt === undefined) return;
+  if (operation === undefined || times.sentAt === undefined) return;
+  const provider = providers.get(dialect);
+  if (provider === undefined) return;
   const firstTokenAt = usage?.firstTokenAt;
   metrics.record({
     provider,

@@ -100,10 +100,14 @@ export interface AttemptStart {
   readonly dialect: Dialect;
   /** Short id of the provider key that it carries. */
   readonly keyId?: string | undefined;
+  /** By `performance.now()`; now by default. */
+  readonly at?: number;
 }
 
 /** How an attempt ended. */
 export interface AttemptEnd {
+  /** By `performance.now()`; now by default. */
+  readonly at?: number;
   /** Of the upstream's response; undefined when there was none. */
   readonly status?: number | undefined;
   /** The failure's code, or `client_abort`. */
@@ -121,8 +125,8 @@ export interface AttemptTrace {
   readonly traceparent: string;
   /** To be sent upstream; when undefined the client's own must be removed. */
   readonly tracestate: string | undefined;
-  /** The first byte of the response has come. */
-  firstByte(): void;
+  /** The first byte of the response has come, `at` (by `performance.now()`; now by default). */
+  firstByte(at?: number): void;
   /** Ends the client span; only the first call counts. It may come after the exchange's end. */
   end(end: AttemptEnd): void;
 }
