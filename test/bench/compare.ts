@@ -2,7 +2,15 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Contender, Running } from './contenders/contender.ts';
 import { interleave } from './interleave.ts';
-import { CHUNK_LOAD, cpuPerChunk, cpuPerRequest, firstByteMs, residentWithStreams, warmUp } from './measures.ts';
+import {
+  CHUNK_LOAD,
+  cpuPerChunk,
+  cpuPerChunkApart,
+  cpuPerRequest,
+  firstByteMs,
+  residentWithStreams,
+  warmUp,
+} from './measures.ts';
 import { cpuNs, residentBytes } from './process-tree.ts';
 import { emptyResult, type Result, type Results } from './report/results.ts';
 import { quantile } from './report/statistics.ts';
@@ -92,7 +100,7 @@ async function measureOnce(
   samples.request[round] = request.micros;
   samples.requestBusy[round] = request.busy;
   samples.requestLoadBusy[round] = request.loadBusy;
-  const chunk = await cpuPerChunk(processes, running, CHUNK_LOAD);
+  const chunk = await cpuPerChunkApart(processes, running, CHUNK_LOAD);
   samples.chunk[round] = chunk.micros;
   samples.chunkBusy[round] = chunk.busy;
   samples.chunkLoadBusy[round] = chunk.loadBusy;

@@ -76,7 +76,6 @@ function write(): void {
   progress(`results are in ${out}`);
 }
 
-function slopeOf({ x, y, per }: Curve, { slope, standardError }: Shape): string {
-  const unit = per === 1 ? `each of ${x}` : per === 1024 ? 'KiB' : `${short(per)} ${x}`;
-  return `${(slope * per).toPrecision(3)} ± ${(standardError * per).toPrecision(1)} ${y} per ${unit}`;
+function slopeOf({ y, per, perName }: Curve, { slope, standardError }: Shape): string {
+  return `${(slope * per).toPrecision(3)} ± ${(standardError * per).toPrecision(1)} ${y} per ${perName}`;
 }

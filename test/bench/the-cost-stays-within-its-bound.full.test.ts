@@ -6,7 +6,7 @@ import { buildSluice } from './contenders/sluice.ts';
 import { withinBound } from './guard.ts';
 import { interleave } from './interleave.ts';
 import { lineUp, names } from './line-up.ts';
-import { cpuPerChunk, cpuPerRequest, warmUp } from './measures.ts';
+import { cpuPerChunkApart, cpuPerRequest, warmUp } from './measures.ts';
 import { ratios } from './report/statistics.ts';
 import { withBench } from './setting.ts';
 
@@ -39,7 +39,7 @@ before(
       const load = { streams: 200, intervalMs: 50, windowMs: 700 };
       await interleave(running, ROUNDS, async ({ name, running: one }) => {
         measured.request[name].push((await cpuPerRequest(bench.processes, one, 800)).micros);
-        measured.chunk[name].push((await cpuPerChunk(bench.processes, one, load)).micros);
+        measured.chunk[name].push((await cpuPerChunkApart(bench.processes, one, load)).micros);
       });
     }),
   { timeout: 300_000 },

@@ -3,6 +3,7 @@ import type { Running } from '../contenders/contender.ts';
 import { defaultPipeline, type SluiceSetting } from '../contenders/sluice.ts';
 import { cpuPerChunk, cpuPerRequest, residentWithStreams } from '../measures.ts';
 import { residentBytes } from '../process-tree.ts';
+import { short } from '../report/lines.ts';
 import type { Bench } from '../setting.ts';
 
 /** One number that may grow, and its cost. */
@@ -10,8 +11,9 @@ export interface Curve {
   readonly title: string;
   readonly x: string;
   readonly y: string;
-  /** What a slope is told by: `per` so many of x. */
+  /** A slope is told for so many of x, and what they are called. */
   readonly per: number;
+  readonly perName: string;
   readonly values: readonly number[];
   readonly logX: boolean;
   /** How Sluice is set up for a value. Where this is missing, one process serves all values. */
@@ -26,8 +28,9 @@ const perRequest: Curve['measure'] = async ({ processes }, running) =>
   (await cpuPerRequest(processes, running, REQUESTS)).micros;
 
 const request = (title: string, x: string, per: number, values: readonly number[], setting: Curve['setting']) => {
+  const perName = per === 1 ? 'policy' : `${short(per)} ${x}`;
   const logX = (values.at(-1) ?? 0) > 50;
-  const all = { title, x, y: 'µs a request', per, values, logX, measure: perRequest };
+  const all = { title, x, y: 'µs a request', per, perName, values, logX, measure: perRequest };
   return setting === undefined ? all : { ...all, setting };
 };
 
@@ -78,6 +81,7 @@ export const curves: readonly Curve[] = [
     x: 'streams',
     y: 'µs an event',
     per: 1000,
+    perName: '1000 streams',
     values: streamCounts,
     logX: true,
     async measure({ processes }, running, streams) {
@@ -90,6 +94,7 @@ export const curves: readonly Curve[] = [
     x: 'streams',
     y: 'MB',
     per: 1000,
+    perName: '1000 streams',
     values: [1, 100, 500, 1000, 2500, 5000],
     logX: false,
     fresh: true,
@@ -104,6 +109,7 @@ export const curves: readonly Curve[] = [
     x: 'bytes',
     y: 'µs an event',
     per: 1024,
+    perName: 'KiB',
     values: [64, 256, 1024, 4096, 16_384, 32_768, 65_536],
     logX: true,
     async measure({ processes }, running, eventBytes) {
@@ -120,6 +126,7 @@ function body(title: string, of: (bytes: number) => { model?: string; bodyBytes?
     x: 'bytes',
     y: 'µs a request',
     per: 1024,
+    perName: 'KiB',
     values: [1024, 16_384, 131_072, 1_048_576, 4_194_304, 8_388_608],
     logX: true,
     async measure({ processes }, running, bytes) {
