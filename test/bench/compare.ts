@@ -2,7 +2,15 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Contender, Running } from './contenders/contender.ts';
 import { interleave } from './interleave.ts';
-import { CHUNK_LOAD, cpuPerChunk, cpuPerRequest, firstByteMs, residentWithStreams } from './measures.ts';
+import {
+  CHUNK_LOAD,
+  cpuPerChunk,
+  cpuPerChunkApart,
+  cpuPerRequest,
+  firstByteMs,
+  residentWithStreams,
+  warmUp,
+} from './measures.ts';
 import { cpuNs, residentBytes } from './process-tree.ts';
 import { emptyResult, type Result, type Results } from './report/results.ts';
 import { quantile } from './report/statistics.ts';
@@ -10,8 +18,6 @@ import { type Bench, progress } from './setting.ts';
 
 const REQUESTS = 4000;
 const OPEN_REQUESTS = 1000;
-/** Until a compiler has seen what is hot. */
-const WARM_UP_REQUESTS = 8000;
 /** Fresh processes whose memory is looked at. */
 const MEMORY_RUNS = 3;
 
@@ -78,7 +84,7 @@ async function attempt(bench: Bench, entry: Entry, step: string, run: () => Prom
 async function begin({ processes }: Bench, entry: Entry): Promise<void> {
   const running = await processes.startContender(entry.contender);
   entry.running = running;
-  await cpuPerRequest(processes, running, WARM_UP_REQUESTS);
+  await warmUp(processes, running);
   await cpuPerChunk(processes, running, CHUNK_LOAD);
   await firstByteMs(processes, running, OPEN_REQUESTS / 2);
 }
@@ -94,7 +100,7 @@ async function measureOnce(
   samples.request[round] = request.micros;
   samples.requestBusy[round] = request.busy;
   samples.requestLoadBusy[round] = request.loadBusy;
-  const chunk = await cpuPerChunk(processes, running, CHUNK_LOAD);
+  const chunk = await cpuPerChunkApart(processes, running, CHUNK_LOAD);
   samples.chunk[round] = chunk.micros;
   samples.chunkBusy[round] = chunk.busy;
   samples.chunkLoadBusy[round] = chunk.loadBusy;

@@ -9,50 +9,22 @@
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { compare } from './compare.ts';
 import { buildSluice } from './contenders/sluice.ts';
 import { lineUp, names } from './line-up.ts';
+import { type BenchOptions, readBenchOptions } from './options.ts';
 import { updatePage } from './report/between-markers.ts';
 import { thisMachine } from './report/machine.ts';
 import { plot, report } from './report/report.ts';
 import type { Ready, Results } from './report/results.ts';
 import { type Bench, progress, withBench } from './setting.ts';
 
-interface Options {
-  readonly only: RegExp;
-  readonly rounds: number;
-  readonly out: string;
-  readonly build: boolean;
-}
-
-const options = readOptions();
-if (options === undefined) process.exit(2);
+const options = readBenchOptions({ rounds: 7 });
 const results = await withBench((bench) => run(bench, options));
 write(results, options.out);
 process.exitCode = missing(results, options.only) ? 1 : 0;
 
-function readOptions(): Options | undefined {
-  try {
-    const { values } = parseArgs({
-      options: {
-        only: { type: 'string', default: '' },
-        rounds: { type: 'string', default: '7' },
-        out: { type: 'string', default: fileURLToPath(new URL('results', import.meta.url)) },
-        'no-build': { type: 'boolean', default: false },
-      },
-    });
-    const rounds = Number(values.rounds);
-    if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds takes a whole number from 1 on');
-    return { only: new RegExp(values.only, 'i'), rounds, out: values.out, build: !values['no-build'] };
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
-    return undefined;
-  }
-}
-
-async function run(bench: Bench, { only, rounds, build }: Options): Promise<Results> {
+async function run(bench: Bench, { only, rounds, build }: BenchOptions): Promise<Results> {
   const began = new Date();
   if (build) {
     progress('builds the bundle');

@@ -6,7 +6,7 @@ import { buildSluice } from './contenders/sluice.ts';
 import { withinBound } from './guard.ts';
 import { interleave } from './interleave.ts';
 import { lineUp, names } from './line-up.ts';
-import { cpuPerChunk, cpuPerRequest } from './measures.ts';
+import { cpuPerChunkApart, cpuPerRequest, warmUp } from './measures.ts';
 import { ratios } from './report/statistics.ts';
 import { withBench } from './setting.ts';
 
@@ -32,13 +32,14 @@ before(
         const name = taking[contender.name as keyof typeof taking];
         if (name === undefined) continue;
         const started = await bench.processes.startContender(contender);
-        await cpuPerRequest(bench.processes, started, 5000);
+        await warmUp(bench.processes, started);
         running.push({ name, running: started });
       }
-      const load = { streams: 50, intervalMs: 10, windowMs: 600 };
+      // Rare enough that events of a stream do not pile up where others keep the core from the contender for a while.
+      const load = { streams: 200, intervalMs: 50, windowMs: 700 };
       await interleave(running, ROUNDS, async ({ name, running: one }) => {
         measured.request[name].push((await cpuPerRequest(bench.processes, one, 800)).micros);
-        measured.chunk[name].push((await cpuPerChunk(bench.processes, one, load)).micros);
+        measured.chunk[name].push((await cpuPerChunkApart(bench.processes, one, load)).micros);
       });
     }),
   { timeout: 300_000 },

@@ -87,5 +87,5 @@ export function niceAbove(value: number): number {
 /** 1500 → 1.5k. */
 export function short(value: number): string {
   const [number, unit] = value >= 1e6 ? [value / 1e6, 'M'] : value >= 1e4 ? [value / 1e3, 'k'] : [value, ''];
-  return `${Number(number.toPrecision(3))}${unit}`;
+  return `${Number(number.toPrecision(unit === '' ? 4 : 3))}${unit}`;
 }
