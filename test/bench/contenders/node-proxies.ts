@@ -1,5 +1,5 @@
 /**
- * Bare proxies in Node, as a process of its own: `node node-proxies.ts KIND UPSTREAM`. Says its port on stdout. They do
+ * Bare proxies in Node, as a process of its own: `node proxy.cjs KIND UPSTREAM`, bundled. Says its port on stdout. They do
  * nothing but forward: no policies, no logs, no metrics.
  */
 import { Agent, createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';

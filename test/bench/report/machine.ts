@@ -10,7 +10,7 @@ export interface Machine {
   readonly memoryGiB: number;
   readonly kernel: string;
   readonly node: string;
-  /** What `systemd-detect-virt` says, or what the CPU's flags tell. */
+  /** What `systemd-detect-virt --vm` says, or what the CPU's flags tell. */
   readonly virtual: string;
   readonly pinned: string;
   /** What git says of the sources. */
@@ -25,7 +25,7 @@ export function thisMachine({ contender, others, shareACore }: Cores): Machine {
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     kernel: `Linux ${release()}`,
     node: process.version,
-    virtual: said('systemd-detect-virt', []) ?? hypervisor(),
+    virtual: said('systemd-detect-virt', ['--vm']) ?? hypervisor(),
     pinned: `contender on CPU ${contender}, all others on CPU ${others}${shareACore ? ', hyperthreads of one core' : ''}`,
     revision: said('git', ['describe', '--always', '--dirty=, changed', '--exclude=*']) ?? 'unknown',
   };
