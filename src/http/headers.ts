@@ -1,4 +1,4 @@
-/** Header fields as a flat list of name, value, name, value … in the order sent: what Node gives and undici takes. */
+/** Header fields as a flat list of name, value, name, value … in the order sent: what Node gives and takes. */
 import type { HeaderEditor, HeaderReader } from '../policy.ts';
 import { isHeaderValue } from './header-fault.ts';
 import { legalKey, lowerCase } from './header-names.ts';

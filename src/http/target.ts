@@ -15,7 +15,7 @@ export interface Target {
 }
 
 const dotSegment = /(?:^|[/\\])(?:\.|%2e){1,2}(?:[/\\]|$)/i;
-/** What undici refuses or what could split a request line: controls, space, DEL, anything beyond latin1. */
+/** What could split a request line, or be read in two ways: controls, space, DEL, anything beyond latin1. */
 const illegal = /[^\x21-\x7e\x80-\xff]/;
 
 /**

@@ -1,7 +1,7 @@
 /**
  * The forwarder: http-proxy-3 is the proxy core, `proxy.web` for HTTP and `proxy.ws` for upgrades. Its own HTTP passes are
  * not used: a pass of ours stands in front of `deleteLength` (which rewrites framing) and ends the list, and speaks to the
- * upstream through undici. This is the only file that imports http-proxy-3.
+ * upstream by our own HTTP/1.1 client. This is the only file that imports http-proxy-3.
  */
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
