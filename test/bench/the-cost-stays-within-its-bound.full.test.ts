@@ -11,7 +11,7 @@ import { ratios } from './report/statistics.ts';
 import { withBench } from './setting.ts';
 
 /** Odd, so that the median is one of them. */
-const ROUNDS = 9;
+const ROUNDS = 7;
 const taking = { [names.a]: 'a', [names.b]: 'b', [names.httpProxy3]: 'base' } as const;
 type Name = (typeof taking)[keyof typeof taking];
 type Costs = Record<Name, number[]>;
@@ -36,7 +36,7 @@ before(
         running.push({ name, running: started });
       }
       // Rare enough that events of a stream do not pile up where others keep the core from the contender for a while.
-      const load = { streams: 200, intervalMs: 50, windowMs: 700 };
+      const load = { streams: 100, intervalMs: 25, windowMs: 600 };
       await interleave(running, ROUNDS, async ({ name, running: one }) => {
         measured.request[name].push((await cpuPerRequest(bench.processes, one, 800)).micros);
         measured.chunk[name].push((await cpuPerChunkApart(bench.processes, one, load)).micros);
