@@ -57,7 +57,7 @@ export async function cpuPerRequest(
 }
 
 const WARM_UP_STEP = 2500;
-const FEWEST_STEPS = 3;
+const FEWEST_STEPS = 5;
 const MOST_STEPS = 12;
 
 /**
