@@ -57,7 +57,7 @@ export async function cpuPerRequest(
 }
 
 const WARM_UP_STEP = 2500;
-const FEWEST_STEPS = 3;
+const FEWEST_STEPS = 5;
 const MOST_STEPS = 12;
 
 /**
@@ -85,7 +85,7 @@ export async function cpuPerChunk(
 ): Promise<ChunkCost> {
   const { streams, intervalMs, eventBytes = 200, windowMs = 1500 } = load;
   // The first streams are older than the last ones; all last longer than the window.
-  const lifeMs = windowMs + SETTLE_MS + 1500 + streams * 2;
+  const lifeMs = windowMs + SETTLE_MS + 500 + streams * 2;
   const model = `sse-${Math.ceil(lifeMs / intervalMs) + 1}-${intervalMs}-${eventBytes}`;
   let cost: ChunkCost | undefined;
   await processes.load({ ...target, kind: 'streams', model, bodyBytes: BODY_BYTES, streams }, async () => {

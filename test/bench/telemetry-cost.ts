@@ -26,7 +26,7 @@ await withBench(async (bench) => {
     'tracing 100 %': traced(1),
     [offToo]: { dialect, telemetry: { usage: 'off' } },
   };
-  const costs = await compareVariants(bench, variants, shapes, { rounds: 9, processes: 3, warmUp: 1500 });
+  const costs = await compareVariants(bench, variants, shapes, { rounds: 9, processes: 3, warmUp: 3000 });
   console.log(costsTable(costs));
   const streams = costs.get(shapes[1].name);
   const usage = (median(streams?.get(off) ?? []) - median(streams?.get(offToo) ?? [])) / EVENTS;
