@@ -26,10 +26,13 @@ export function failureOf(error: unknown, reused: boolean): Failure {
     return { code: error.problem, message: error.message, safeToRetry: false, cause: error };
   }
   const message = error instanceof Error ? error.message.slice(0, 200) : String(error);
-  if (error instanceof ProtocolError || error instanceof TypeError) {
+  // Handshakes go through node:http, whose parser has codes of its own.
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (error instanceof ProtocolError || error instanceof TypeError || code.startsWith('HPE_')) {
     return { code: 'upstream_protocol', message, safeToRetry: false, cause: error };
   }
-  return { code: 'upstream_reset', message, safeToRetry: reused && error instanceof ClosedError, cause: error };
+  const stale = reused && error instanceof ClosedError;
+  return { code: 'upstream_reset', message: code === '' ? message : code, safeToRetry: stale, cause: error };
 }
 
 /** What the client is told of a failure; of the upstream its configured name only. */

@@ -49,7 +49,7 @@ export const brokenBuildsForHazards: readonly BrokenBuild[] = [
   {
     why: 'whatever fails is sent again',
     file: 'src/upstream/failures.ts',
-    find: 'safeToRetry: reused',
+    find: 'safeToRetry: stale',
     replace: 'safeToRetry: true',
     test,
     name: 'FIN before the head is a 502',

@@ -46,14 +46,15 @@ export function requestHead({ method, path, headers, body }: RequestMessage, hos
 
 function framing(body: RequestMessage['body'], length: string | undefined): string {
   if (body === null) {
-    if (length !== undefined && length !== '0') throw new ProtocolError('a Content-Length without a body');
+    if (length !== undefined && Number(length) !== 0) throw new ProtocolError('a Content-Length without a body');
     return length === undefined ? '' : 'content-length: 0\r\n';
   }
   if (Buffer.isBuffer(body)) {
     if (length !== undefined && Number(length) !== body.length) throw wrongLength();
     return `content-length: ${body.length}\r\n`;
   }
-  return length === undefined ? 'transfer-encoding: chunked\r\n' : `content-length: ${length}\r\n`;
+  // Written anew: another reader could take `010` for another number.
+  return length === undefined ? 'transfer-encoding: chunked\r\n' : `content-length: ${Number(length)}\r\n`;
 }
 
 /** The body is not as long as its head says. */

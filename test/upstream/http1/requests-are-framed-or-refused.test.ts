@@ -23,6 +23,8 @@ test('a head says how its body is framed, once', () => {
     `${start}A: b\r\ncontent-length: 3\r\n\r\n`,
   );
   assert.equal(head(new Readable(), ['content-length', '7']), `${start}content-length: 7\r\n\r\n`);
+  assert.equal(head(new Readable(), ['content-length', '007']), `${start}content-length: 7\r\n\r\n`);
+  assert.equal(head(null, ['content-length', '00']), `${start}content-length: 0\r\n\r\n`);
   assert.equal(head(new Readable()), `${start}transfer-encoding: chunked\r\n\r\n`);
   const hosted = 'POST /v1/x?y HTTP/1.1\r\nconnection: keep-alive\r\nHost: other\r\n\r\n';
   assert.equal(head(null, ['Host', 'other']), hosted);
