@@ -85,6 +85,8 @@ export class UpgradeExchange extends Context implements Handshake {
 
   started(request: ClientRequest): void {
     this.#request = request;
+    // http-proxy-3 joins URLs, and drops a `?` with nothing behind it.
+    request.path = this.req.url ?? request.path;
     const { first_byte } = this.routed.upstream.timeouts;
     if (first_byte > 0)
       this.#after(first_byte, () => this.#timeout(new AttemptError('upstream_first_byte_timeout', 'no answer')));
@@ -180,7 +182,9 @@ export class UpgradeExchange extends Context implements Handshake {
     res.once('finish', () => {
       if (!this.over) this.#ending = 'complete';
     });
-    new ClientResponse(res).writeHead(status, response.statusMessage ?? '', headers);
+    const client = new ClientResponse(res);
+    client.writeHead(status, response.statusMessage ?? '', headers);
+    client.flush();
     pipe(response, res, (error) => {
       if (error == null || this.over || this.#socket.destroyed) return;
       this.truncated = 'body';
