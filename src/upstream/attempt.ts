@@ -5,7 +5,7 @@
 import type { Readable } from 'node:stream';
 import type { Failure } from '../errors.ts';
 import { BodyStream } from '../http/body-stream.ts';
-import { HeaderList } from '../http/headers.ts';
+import type { HeaderList } from '../http/headers.ts';
 import { keepEndToEnd } from '../http/hygiene.ts';
 import type { AttemptHooks, UpstreamInfo } from '../policy.ts';
 import type { ConnectTimings } from './connector.ts';
@@ -167,10 +167,10 @@ export class UpstreamAttempt implements PooledRequest {
     if (!this.#over) this.#owner.attemptTold();
   }
 
-  ended(trailers: readonly string[]): void {
+  ended(trailers: HeaderList | undefined): void {
     if (this.#over) return;
     this.#finish();
-    this.#owner.attemptEnd(this, trailers.length === 0 ? [] : keepEndToEnd(new HeaderList([...trailers])).flat);
+    this.#owner.attemptEnd(this, trailers === undefined ? [] : keepEndToEnd(trailers).flat);
   }
 
   failed(error: Error, untouched: boolean): void {

@@ -3,6 +3,7 @@
  * whoever it tells, for all connections are read into the same memory; a response that is not exactly HTTP/1.1 fails and closes it.
  */
 import type { Socket } from 'node:net';
+import type { HeaderList } from '../../http/headers.ts';
 import type { Indexed } from '../../resources/indexed-list.ts';
 import { type BodyLength, bodyLength, keptFor } from './body-length.ts';
 import { ChunkedDecoder } from './chunked.ts';
@@ -23,8 +24,8 @@ export interface ResponseHandler {
   data(bytes: Buffer): void;
   /** All that was read has been told: what is to go on should go now. Not after an end. */
   told(): void;
-  /** The response is whole. `trailers` is flat: name, value … */
-  ended(trailers: readonly string[]): void;
+  /** The response is whole. */
+  ended(trailers: HeaderList | undefined): void;
   /**
    * There is no response, or not all of it.
    * @param untouched whether not one byte of it has come
@@ -53,7 +54,6 @@ const longestHead = 64 * 1024;
 /** Up to so many bytes of a body go in one piece with the head. */
 const joined = 64 * 1024;
 const headEnd = Buffer.from('\r\n\r\n');
-const noTrailers: readonly string[] = [];
 
 /** See the module. */
 export class Http1Connection implements UploadOwner, Indexed {
@@ -231,7 +231,7 @@ export class Http1Connection implements UploadOwner, Indexed {
     this.#length = left - count;
     if (bytes.length > count) this.#keptFor = 0;
     if (count > 0) this.#handler?.data(count === bytes.length ? bytes : bytes.subarray(0, count));
-    if (count === left) this.#end(noTrailers);
+    if (count === left) this.#end(undefined);
     return undefined;
   }
 
@@ -241,7 +241,7 @@ export class Http1Connection implements UploadOwner, Indexed {
     if (taken < bytes.length) this.#keptFor = 0;
     if (data > 0) this.#handler?.data(bytes.subarray(0, data));
     if (error !== undefined) throw error;
-    if (decoder.done) this.#end(decoder.trailers().flat);
+    if (decoder.done) this.#end(decoder.trailers());
   }
 
   /** A body without bytes ends with its head. */
@@ -250,7 +250,7 @@ export class Http1Connection implements UploadOwner, Indexed {
     return undefined;
   }
 
-  #end(trailers: readonly string[]): void {
+  #end(trailers: HeaderList | undefined): void {
     const handler = this.#handler;
     if (handler === undefined) return;
     this.#handler = undefined;
@@ -270,7 +270,7 @@ export class Http1Connection implements UploadOwner, Indexed {
 
   /** The upstream has ended its side. */
   #closed(): void {
-    if (this.#length === 'until-close') this.#end(noTrailers);
+    if (this.#length === 'until-close') this.#end(undefined);
     else this.#fail(new ClosedError());
   }
 

@@ -15,8 +15,17 @@ export interface RequestMessage {
 
 const illegalPath = /[^\x21-\xff]/;
 /** Fields that frame the message or steer the connection: what they say is said here alone. */
-const ours = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade']);
-ours.add('expect').add('http2-settings');
+const ours = new Set([
+  'connection',
+  'expect',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
 
 /**
  * The head up to its empty line.

@@ -2,7 +2,7 @@
  * Reads the head of a response (RFC 9112 §4 and §5), strictly: what two readers could understand in two ways is refused,
  * since what is behind it would be, too.
  */
-import { lowerCase } from '../../http/header-names.ts';
+import { legalKey } from '../../http/header-names.ts';
 import { HeaderList } from '../../http/headers.ts';
 import { ProtocolError } from './protocol-error.ts';
 
@@ -35,12 +35,6 @@ export function checkBeginning(text: string): void {
   if (!statusLine.test(status) || (end >= 0 && line.length < beginning.length)) throw notHttp();
 }
 
-/** Characters of a token (RFC 9110 §5.6.2), by their codes. */
-const tokens = new Uint8Array(256);
-for (const character of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") {
-  tokens[character.charCodeAt(0)] = 1;
-}
-
 /**
  * Parses a head.
  * @param text all of it, as latin1, with the line break of its last line and without the empty line
@@ -66,25 +60,20 @@ export function parseFields(text: string, from: number): HeaderList {
   for (let start = from; start < text.length; ) {
     const end = text.indexOf('\r\n', start);
     const colon = text.indexOf(':', start);
-    if (end < 0 || colon < 0 || colon > end || !isToken(text, start, colon)) {
-      throw new ProtocolError('a malformed header line');
-    }
+    if (end < 0 || colon < 0 || colon > end) throw malformed();
     const name = text.slice(start, colon);
+    // A line that begins with a space continues the one before (obs-fold): its name is no token either.
+    const key = legalKey(name);
+    if (key === undefined) throw malformed();
     let first = colon + 1;
     let last = end;
     while (first < last && isSpace(text.charCodeAt(first))) first++;
     while (last > first && isSpace(text.charCodeAt(last - 1))) last--;
     flat.push(name, text.slice(first, last));
-    keys.push(lowerCase(name));
+    keys.push(key);
     start = end + 2;
   }
   return new HeaderList(flat, keys);
-}
-
-/** A line that begins with a space continues the one before (obs-fold): its name is no token either. */
-function isToken(text: string, from: number, to: number): boolean {
-  for (let i = from; i < to; i++) if (tokens[text.charCodeAt(i)] !== 1) return false;
-  return to > from;
 }
 
 function isSpace(code: number): boolean {
@@ -93,4 +82,8 @@ function isSpace(code: number): boolean {
 
 function notHttp(): ProtocolError {
   return new ProtocolError('not an HTTP/1.1 response');
+}
+
+function malformed(): ProtocolError {
+  return new ProtocolError('a malformed header line');
 }
