@@ -37,6 +37,10 @@ export class ClientConnection {
   #current: Waiting | undefined;
   /** The request that was answered last, where its body was still coming. */
   #last: IncomingMessage | undefined;
+  /** Whether it has answered a request and still speaks HTTP. */
+  #kept = false;
+  #idleLooks = 0;
+  #readThen = 0;
 
   /** @param held counts what waiting requests may hold of their bodies */
   constructor(server: RequestServer, held: HeldBytes) {
@@ -63,6 +67,19 @@ export class ClientConnection {
     if (current === undefined || current.req.httpVersion !== '1.0') return false;
     const { headersSent, writableEnded, chunkedEncoding } = current.res;
     return headersSent && !writableEnded && !chunkedEncoding;
+  }
+
+  /** In how many looks in a row nothing has come since its last answer; 0 before the first one. */
+  lookIdle(bytesRead: number): number {
+    const still = this.#kept && this.#current === undefined && bytesRead === this.#readThen;
+    this.#idleLooks = still ? this.#idleLooks + 1 : 0;
+    this.#readThen = bytesRead;
+    return this.#idleLooks;
+  }
+
+  /** It speaks another protocol from here on. */
+  upgraded(): void {
+    this.#kept = false;
   }
 
   /** Serves a request now, or when those before it are answered. */
@@ -93,6 +110,7 @@ export class ClientConnection {
     const answered = this.#current?.req;
     this.#last = answered?.complete === false ? answered : undefined;
     this.#current = undefined;
+    this.#kept = true;
     const request = this.#waiting.shift();
     if (request !== undefined) this.#held.total -= bodyAhead(request.req);
     // Behind an answer that says `close` nothing more is a request.

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { HeaderList } from './headers.ts';
 import { resetSocket } from './refuse-raw.ts';
 import type { RenderedReply } from './reply.ts';
+import { sendWithHead, writeHead } from './response-head.ts';
 import { SseTail } from './sse-tail.ts';
 
 /** A client that reads nothing of its response. */
@@ -56,8 +57,8 @@ export class ClientResponse {
   writeHead(status: number, statusText: string, headers: HeaderList): void {
     const res = this.#res;
     // A phrase that cannot be written is left out; it means nothing (RFC 9112 §4).
-    if (statusText === '' || illegalPhrase.test(statusText)) res.writeHead(status, headers.flat);
-    else res.writeHead(status, statusText, headers.flat);
+    const phrase = statusText === '' || illegalPhrase.test(statusText) ? STATUS_CODES[status] : statusText;
+    writeHead(res, status, phrase ?? 'unknown', headers);
     this.#closeDelimited = !res.chunkedEncoding && !headers.has('content-length');
     const inBand =
       headers.get('content-type')?.startsWith('text/event-stream') === true &&
@@ -87,11 +88,8 @@ export class ClientResponse {
     if (first === undefined) return;
     this.#first = undefined;
     if (this.#res.destroyed || this.#res.writableEnded) return;
-    const { socket } = this.#res;
-    socket?.cork();
     if (first === '') this.#res.flushHeaders();
-    else this.#res.write(first, 'latin1');
-    socket?.uncork();
+    else sendWithHead(this.#res, first);
   }
 
   /** Calls back once, when the client has caught up. */

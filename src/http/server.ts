@@ -16,10 +16,13 @@ import { listenOnAll } from './listen.ts';
 import { codeOfParserError, refuseRaw, resetSocket } from './refuse-raw.ts';
 import { renderReply } from './reply.ts';
 import { newRequestId } from './request-id.ts';
+import { announceKeepAlive } from './response-head.ts';
 import { UpgradeExchange } from './upgrade.ts';
 
-/** Idle connections are kept for so long: clients' pools hold theirs a minute at most. */
+/** Idle connections are kept for at least so long: clients' pools hold theirs a minute at most. */
 const keepAliveMs = 65_000;
+/** How often they are looked at, all at once: Node would set a timer for each request, and another one to clear it. */
+const lookMs = 5_000;
 
 /** What the server takes from `server` at its start. */
 export type ServerLimits = Pick<
@@ -34,6 +37,7 @@ export class ProxyServer {
   readonly #limits: ServerLimits;
   readonly #servers: Server[] = [];
   readonly #connections = new Map<Duplex, ClientConnection>();
+  #looks: NodeJS.Timeout | undefined;
 
   constructor(core: Core, forwarder: Forwarder, limits: ServerLimits) {
     this.#core = core;
@@ -46,17 +50,26 @@ export class ProxyServer {
     const create = ({ trustsTrace }: Listener) => this.#createServer(trustsTrace);
     const { servers, bound } = await listenOnAll(addresses, create, 'listen');
     this.#servers.push(...servers);
+    this.#looks ??= setInterval(() => this.#closeIdle(), lookMs).unref();
     return bound;
   }
 
   /** Stops listening and closes every connection. */
   async close(): Promise<void> {
+    clearInterval(this.#looks);
     const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     for (const server of this.#servers) server.closeAllConnections();
     // Upgraded ones are not Node's any more.
     for (const socket of this.#connections.keys()) socket.destroy();
     await Promise.all(closed);
     this.#servers.length = 0;
+  }
+
+  /** Those that have not brought a request yet are Node's, which waits only so long for a head. */
+  #closeIdle(): void {
+    for (const [socket, connection] of this.#connections) {
+      if (connection.lookIdle((socket as Socket).bytesRead) * lookMs > keepAliveMs) socket.destroy();
+    }
   }
 
   #createServer(trustsTrace: boolean): Server {
@@ -68,7 +81,7 @@ export class ProxyServer {
       requireHostHeader: false,
       headersTimeout: request_timeout > 0 ? Math.min(header_timeout, request_timeout) : header_timeout,
       requestTimeout: request_timeout,
-      keepAliveTimeout: keepAliveMs,
+      keepAliveTimeout: 0,
       // Only WebSocket is upgraded; any other Upgrade is ignored, as RFC 9110 §7.8 allows, and served as plain HTTP.
       shouldUpgradeCallback: (req: IncomingMessage) => req.headers.upgrade?.toLowerCase() === 'websocket',
       noDelay: true,
@@ -80,6 +93,7 @@ export class ProxyServer {
     const taking = (kind: Waiting['kind']) => (req: IncomingMessage, res: ServerResponse) => {
       // Node loses what came in the same read behind an Upgrade that is not taken: what comes next may begin anywhere.
       if (req.headers.upgrade !== undefined) res.shouldKeepAlive = false;
+      announceKeepAlive(res, keepAliveMs);
       this.#connections.get(req.socket)?.take({ req, res, kind, trustsTrace });
     };
     server.on('request', taking('plain'));
@@ -168,6 +182,7 @@ export class ProxyServer {
   }
 
   #upgrade(req: IncomingMessage, socket: Socket, head: Buffer, trustsTrace: boolean): void {
+    this.#connections.get(socket)?.upgraded();
     const startedAt = performance.now();
     const { live } = this.#core;
     const pipeline = live.lease();

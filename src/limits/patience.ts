@@ -5,7 +5,7 @@
 
 /** One who waits. */
 export interface Patient {
-  /** By `performance.now()`. */
+  /** By `performance.now()`; infinite until what is asked has left the process, at the end of the event loop's turn. */
   deadline: number;
 }
 
@@ -15,6 +15,8 @@ export class Patience<P extends Patient> {
   readonly #late: (late: readonly P[]) => void;
   /** In the order of their deadlines. */
   readonly #waiting = new Set<P>();
+  /** Those of them that began to wait in this turn. */
+  #fresh: P[] = [];
   #timer: NodeJS.Timeout | undefined;
 
   /** @param late told who is late; they wait on until {@link end} or {@link endAll} */
@@ -24,9 +26,10 @@ export class Patience<P extends Patient> {
   }
 
   start(one: P): void {
-    one.deadline = performance.now() + this.#milliseconds;
+    one.deadline = Number.POSITIVE_INFINITY;
     this.#waiting.add(one);
-    this.#arm(this.#milliseconds);
+    // If the turn lasts long, that is no fault of Redis.
+    if (this.#fresh.push(one) === 1) setImmediate(() => this.#left());
   }
 
   has(one: P): boolean {
@@ -50,6 +53,13 @@ export class Patience<P extends Patient> {
     this.#timer = undefined;
   }
 
+  #left(): void {
+    const deadline = performance.now() + this.#milliseconds;
+    for (const one of this.#fresh) one.deadline = deadline;
+    this.#fresh = [];
+    if (this.#waiting.size > 0) this.#arm(this.#milliseconds);
+  }
+
   #arm(delayMs: number): void {
     if (this.#timer !== undefined) return;
     this.#timer = setTimeout(() => {
@@ -69,7 +79,8 @@ export class Patience<P extends Patient> {
       if (oldest.deadline <= at + 1) late.push(oldest);
       else if (late.length > 0) break;
       else {
-        this.#arm(Math.max(1, Math.ceil(oldest.deadline - performance.now())));
+        const leftMs = Math.ceil(oldest.deadline - performance.now());
+        if (Number.isFinite(leftMs)) this.#arm(Math.max(1, leftMs));
         return;
       }
     }

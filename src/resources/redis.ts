@@ -2,6 +2,7 @@
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import { rememberSecret } from '../telemetry/known-secrets.ts';
 import { parseRedisUrl } from './redis-url.ts';
+import { writeTogether } from './write-together.ts';
 
 /** `down` until the connection is `ready` again; it is tried for ever. */
 export type RedisState = 'connecting' | 'ready' | 'down';
@@ -116,6 +117,10 @@ export async function createRedis(settings: RedisSettings, events: RedisEvents):
       resyncing = true;
       client.disconnect(true);
     }
+  });
+  client.on('connect', () => {
+    // A Cluster has a connection to each of its nodes, and tells of none of them.
+    if ('stream' in client) writeTogether(client.stream);
   });
   client.on('ready', () => change('ready'));
   client.on('close', () => {

@@ -16,7 +16,9 @@ import { emptyResult, type Result, type Results } from './report/results.ts';
 import { quantile } from './report/statistics.ts';
 import { type Bench, progress } from './setting.ts';
 
-const REQUESTS = 4000;
+const REQUESTS = 12_000;
+/** How many are measured before the warm-up. */
+const FIRST_REQUESTS = 2000;
 const OPEN_REQUESTS = 1000;
 /** Fresh processes whose memory is looked at. */
 const MEMORY_RUNS = 3;
@@ -96,6 +98,8 @@ async function measureOnce(
   direct: { readonly p50: number; readonly p99: number },
 ): Promise<void> {
   if (running === undefined) return;
+  samples.restedRequest[round] = (await cpuPerRequest(processes, running, FIRST_REQUESTS)).micros;
+  await warmUp(processes, running);
   const request = await cpuPerRequest(processes, running, REQUESTS);
   samples.request[round] = request.micros;
   samples.requestBusy[round] = request.busy;

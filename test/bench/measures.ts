@@ -56,22 +56,15 @@ export async function cpuPerRequest(
   return read(requests);
 }
 
-const WARM_UP_STEP = 2500;
-const FEWEST_STEPS = 5;
-const MOST_STEPS = 12;
+const WARM_UP_STEP = 1000;
 
 /**
- * Sends requests until they get no cheaper: what compiles itself while it runs would else be measured while it does, and
- * who has more code would pay for longer.
+ * Sends requests for so many milliseconds. What compiles itself while it runs would else be measured while it does; and V8
+ * forgets much of that when a process rests, as each does while the others are measured.
  */
-export async function warmUp(processes: BenchProcesses, running: Running): Promise<void> {
-  let least = Number.POSITIVE_INFINITY;
-  let steady = 0;
-  for (let step = 0; step < MOST_STEPS && (step < FEWEST_STEPS || steady < 2); step++) {
-    const { micros } = await cpuPerRequest(processes, running, WARM_UP_STEP);
-    steady = micros > least * 0.97 ? steady + 1 : 0;
-    least = Math.min(least, micros);
-  }
+export async function warmUp(processes: BenchProcesses, running: Running, milliseconds = 5000): Promise<void> {
+  const until = performance.now() + milliseconds;
+  while (performance.now() < until) await cpuPerRequest(processes, running, WARM_UP_STEP);
 }
 
 /**

@@ -59,13 +59,14 @@ async function measureSet(bench: Bench): Promise<void> {
     const name = taking[contender.name as keyof typeof taking];
     if (name === undefined) continue;
     const running = await processes.startContender(contender);
-    await warmUp(processes, running);
+    await warmUp(processes, running, 4000);
     all.push({ name, running });
   }
   // Rare enough that events of a stream do not pile up where others keep the core from the contender for a while.
   const load = { streams: 100, intervalMs: 25, windowMs: 600 };
   await interleave(all, ROUNDS, async ({ name, running }) => {
-    measured.request[name].push((await cpuPerRequest(processes, running, 2500)).micros);
+    await warmUp(processes, running, 1000);
+    measured.request[name].push((await cpuPerRequest(processes, running, 5000)).micros);
     measured.chunk[name].push((await cpuPerChunkApart(processes, running, load)).micros);
   });
   for (const { running } of all) await processes.end(running.pid);

@@ -52,7 +52,17 @@ function bars(title: string, measure: Measure, contenders: readonly Result[]): B
 }
 
 function conditionsTable(contenders: readonly Result[]): string {
-  const heads = ['contender', 'busy, requests', 'load', 'busy, events', 'load', 'events/s', 'a read', 'µs at 200/s'];
+  const heads = [
+    'contender',
+    'busy, requests',
+    'load',
+    'busy, events',
+    'load',
+    'events/s',
+    'a read',
+    'µs at 200/s',
+    'µs after a rest',
+  ];
   const rows = contenders.map(({ name, samples }) => {
     const middle = (measure: Measure) => median(present(samples[measure]));
     const percent = (measure: Measure) => shown(middle(measure) * 100, 0, ' %');
@@ -65,6 +75,7 @@ function conditionsTable(contenders: readonly Result[]): string {
       shown(middle('chunksPerSecond'), 0),
       shown(middle('eventsPerRead'), 2),
       spread(present(samples.openRequest), 0),
+      spread(present(samples.restedRequest), 0),
     ];
   });
   return markdownTable(heads, rows);

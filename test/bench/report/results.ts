@@ -7,6 +7,8 @@ export interface Samples {
   request: (number | null)[];
   requestBusy: (number | null)[];
   requestLoadBusy: (number | null)[];
+  /** Microseconds of CPU for one of the first requests after a rest. */
+  restedRequest: (number | null)[];
   /** Microseconds of CPU for a request of the open loop, where nobody is saturated. */
   openRequest: (number | null)[];
   /** Microseconds of CPU for an event. */
@@ -72,6 +74,7 @@ export function emptyResult(name: string, version: string, rounds: number): Resu
       request: none(),
       requestBusy: none(),
       requestLoadBusy: none(),
+      restedRequest: none(),
       openRequest: none(),
       chunk: none(),
       chunkBusy: none(),
