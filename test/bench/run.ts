@@ -28,7 +28,7 @@ async function run(bench: Bench, { only, rounds, build }: BenchOptions): Promise
   const began = new Date();
   if (build) {
     progress('builds the bundle');
-    buildSluice();
+    await buildSluice();
   }
   const contenders = lineUp(bench).filter(({ name }) => only.test(name));
   if (contenders.length === 0)

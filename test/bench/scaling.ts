@@ -26,7 +26,7 @@ interface Measured {
 
 const { only, rounds, out, build } = readBenchOptions({ rounds: 3 });
 const measured = await withBench(async (bench) => {
-  if (build) buildSluice();
+  if (build) await buildSluice();
   const all: Measured[] = [];
   for (const curve of curves.filter(({ title }) => only.test(title))) all.push(await measure(bench, curve, rounds));
   return all;

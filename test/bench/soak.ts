@@ -40,7 +40,7 @@ let requests = 0;
 let events = 0;
 
 const samples = await withBench(async (bench): Promise<Sample[]> => {
-  if (!values['no-build']) buildSluice();
+  if (!values['no-build']) await buildSluice();
   const contender = lineUp(bench).find(({ name }) => name === names.b);
   if (contender === undefined) throw new Error(`${names.b} is not in the line-up`);
   const { processes } = bench;

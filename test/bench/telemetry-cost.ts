@@ -14,7 +14,7 @@ const shapes = [
 ] as const;
 
 await withBench(async (bench) => {
-  buildSluice();
+  await buildSluice();
   const dialect = 'openai';
   const traced = (sample: number) => ({ dialect, telemetry: { traces: { endpoint: bench.collector, sample } } });
   const off = 'tracing off';

@@ -31,7 +31,7 @@ const measured: { request: Costs; chunk: Costs } = {
 before(
   () =>
     withBench(async (bench) => {
-      buildSluice();
+      await buildSluice();
       for (let set = 0; set < SETS; set++) await measureSet(bench);
     }),
   { timeout: 300_000 },

@@ -18,6 +18,7 @@ import { parseArgs } from 'node:util';
 import { freePort } from '../support/free-port.ts';
 import { buildBundle, type ProductionBundle, warmUp } from '../support/production-bundle.ts';
 import { launchRedis, stopRedis } from '../support/redis-process.ts';
+import { sluiceCommand } from './contenders/sluice.ts';
 import { cpuNs } from './process-tree.ts';
 
 /** Options of {@link timeToReady}. */
@@ -85,7 +86,8 @@ async function nothing(): Promise<Start> {
 async function startOnce(args: readonly string[], env: { readonly SLUICE_ADMIN: string }): Promise<Start> {
   const port = Number(env.SLUICE_ADMIN.split(':')[1]);
   const began = performance.now();
-  const child = spawn(process.execPath, ['--max-old-space-size-percentage=60', '--report-exclude-env', ...args], {
+  const [node = '', ...flags] = sluiceCommand().slice(0, -1);
+  const child = spawn(node, [...flags, ...args], {
     // As in a container: nothing of the shell's own, and a log that is not a file.
     env: { NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,14 +1,16 @@
 /** Sluice as it is shipped, its bundle started as the image starts it, with more and more switched on. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import packageJson from '../../../package.json' with { type: 'json' };
+import { freePort } from '../../support/free-port.ts';
 import { proxyYaml } from '../../support/proxy-yaml.ts';
 import type { Contender } from './contender.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const bundle = join(root, 'dist/sluice.js');
+const dist = join(root, 'dist');
+const bundle = join(dist, 'sluice.js');
 
 /** What is switched on. */
 export interface SluiceSetting {
@@ -42,10 +44,20 @@ export const defaultPipeline = (upstream: string): readonly object[] => [
   },
 ];
 
-/** Builds the bundle that all of them run. */
-export function buildSluice(): void {
-  const { status, stderr } = spawnSync(process.execPath, [join(root, 'esbuild.mjs')], { cwd: root, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`the bundle could not be built: ${stderr}`);
+/** Builds the bundle that all of them run, and its code cache, as the image has it. */
+export async function buildSluice(): Promise<void> {
+  for (const name of existsSync(dist) ? readdirSync(dist) : []) if (name.endsWith('.cache')) rmSync(join(dist, name));
+  run('esbuild.mjs');
+  const port = async () => `127.0.0.1:${await freePort()}`;
+  run('dist/warm-up.js', '--listen', await port(), '--admin', await port());
+}
+
+function run(script: string, ...args: string[]): void {
+  const { status, stderr } = spawnSync(process.execPath, [join(root, script), ...args], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`the bundle could not be built, ${script} failed: ${stderr}`);
 }
 
 /** The command that the image runs, with this machine's Node. */
