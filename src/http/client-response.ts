@@ -201,10 +201,17 @@ export class ClientResponse {
 const joined = 16 * 1024;
 const illegalPhrase = /[^\t\x20-\x7e\x80-\xff]/;
 
-function grouped(headers: HeaderList): Record<string, string> {
-  const fields: Record<string, string> = {};
-  for (const key of headers.keys) fields[key] = headers.get(key) ?? '';
-  return fields;
+/** One pass: an upstream may send thousands of lines, and to look for each among all would take seconds. */
+function grouped({ flat, keys }: HeaderList): Record<string, string> {
+  const fields = new Map<string, string>();
+  for (const [i, key] of keys.entries()) {
+    const value = flat[2 * i + 1] ?? '';
+    const before = fields.get(key);
+    fields.set(key, before === undefined ? value : `${before}, ${value}`);
+  }
+  // An informational response has no content (RFC 9110 §8.6), and whoever believed a length would take the next head for it.
+  fields.delete('content-length');
+  return Object.fromEntries(fields);
 }
 
 /** A chunk of the chunked coding (RFC 9112 §7.1). */
