@@ -174,8 +174,11 @@ export class UpstreamAttempt implements PooledRequest {
   }
 
   failed(error: Error, untouched: boolean): void {
-    // Once a byte of an answer has come the upstream was at work: it is no stale connection (RFC 9110 §9.2.2).
-    this.#fail(error, untouched && (this.#connection?.served ?? 0) > 0);
+    // Once a byte of an answer has come, or a while has passed, the upstream was at work: that is no stale connection
+    // (RFC 9110 §9.2.2).
+    const reused = untouched && (this.#connection?.served ?? 0) > 0;
+    const stale = reused && performance.now() - this.#activeAt < staleMs;
+    this.#fail(error, stale);
   }
 
   /** The timer has fired. */
@@ -238,6 +241,9 @@ export class UpstreamAttempt implements PooledRequest {
     if (this.#message !== undefined) this.runtime.pool.done();
   }
 }
+
+/** Who has closed a connection before a request came answers it with a reset, a round trip later. */
+const staleMs = 2_000;
 
 function onTimer(attempt: UpstreamAttempt): void {
   attempt.checkDeadlines();
