@@ -11,6 +11,7 @@ import type { AttemptHooks, UpstreamInfo } from '../policy.ts';
 import type { ConnectTimings } from './connector.ts';
 import { AttemptError, failureOf } from './failures.ts';
 import type { Http1Connection } from './http1/connection.ts';
+import { ClosedError } from './http1/protocol-error.ts';
 import type { RequestMessage } from './http1/request-head.ts';
 import type { ResponseHead } from './http1/response-head.ts';
 import type { PooledRequest } from './pool.ts';
@@ -178,6 +179,8 @@ export class UpstreamAttempt implements PooledRequest {
     // (RFC 9110 §9.2.2).
     const reused = untouched && (this.#connection?.served ?? 0) > 0;
     const stale = reused && performance.now() - this.#activeAt < staleMs;
+    // The others have been idle for longer, and there is one more try only.
+    if (stale && error instanceof ClosedError) this.runtime.pool.closeIdle();
     this.#fail(error, stale);
   }
 

@@ -9,6 +9,28 @@ import { startProxy } from '../support/start-proxy.ts';
 const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
 const POST = 'POST /openai/x HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi';
 
+test('of several connections that went stale together only one is tried', async (t) => {
+  const warming: (() => void)[] = [];
+  const upstream = await startRawUpstream(
+    (exchange) => {
+      if (exchange.index > 0) exchange.reset();
+      else if (warming.push(() => void exchange.write(OK)) === 3) for (const answer of warming) answer();
+      else if (warming.length > 3) void exchange.write(OK);
+    },
+    { t },
+  );
+  const proxy = await startProxy({ upstream: upstream.url }, { t });
+  const ask = async () => {
+    const client = await connectRaw(proxy.url, { t });
+    await client.send(POST);
+    return (await client.response()).status;
+  };
+  assert.deepEqual(await Promise.all([ask(), ask(), ask()]), [200, 200, 200]);
+  assert.equal(upstream.connections, 3);
+  assert.equal(await ask(), 200);
+  assert.equal(upstream.connections, 4);
+});
+
 test('who resets a connection after it has been at work is not asked again', async (t) => {
   const upstream = await startRawUpstream(
     async (exchange) => {
