@@ -22,6 +22,7 @@ export class ClientResponse {
   /** Only the closing of the connection marks the response's end (HTTP/1.0). */
   #closeDelimited = false;
   #pending = 0;
+  #draining = false;
   /** The first bytes, which leave with the head; empty: there are none yet. Undefined: the head has left, or is not known. */
   #first: string | Buffer | undefined;
 
@@ -94,10 +95,14 @@ export class ClientResponse {
     socket?.uncork();
   }
 
-  /** Calls back once, when the client has caught up. */
+  /** Calls back once, when the client has caught up; what is asked for meanwhile is not called. */
   onceDrained(callback: () => void): void {
+    // TLS hands over what it has decrypted although it was told to pause: a hundred records, each of which would listen.
+    if (this.#draining) return;
+    this.#draining = true;
     this.#watch();
     this.#res.socket?.once('drain', () => {
+      this.#draining = false;
       this.#pending = 0;
       if (this.#guard !== undefined) this.#res.setTimeout(0);
       callback();
