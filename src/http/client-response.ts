@@ -23,6 +23,7 @@ export class ClientResponse {
   /** Only the closing of the connection marks the response's end (HTTP/1.0). */
   #closeDelimited = false;
   #pending = 0;
+  #draining = false;
   /** The first bytes, which leave with the head; empty: there are none yet. Undefined: the head has left, or is not known. */
   #first: string | Buffer | undefined;
 
@@ -92,10 +93,14 @@ export class ClientResponse {
     else sendWithHead(this.#res, first);
   }
 
-  /** Calls back once, when the client has caught up. */
+  /** Calls back once, when the client has caught up; what is asked for meanwhile is not called. */
   onceDrained(callback: () => void): void {
+    // TLS hands over what it has decrypted although it was told to pause: a hundred records, each of which would listen.
+    if (this.#draining) return;
+    this.#draining = true;
     this.#watch();
     this.#res.socket?.once('drain', () => {
+      this.#draining = false;
       this.#pending = 0;
       if (this.#guard !== undefined) this.#res.setTimeout(0);
       callback();
@@ -199,10 +204,17 @@ export class ClientResponse {
 const joined = 16 * 1024;
 const illegalPhrase = /[^\t\x20-\x7e\x80-\xff]/;
 
-function grouped(headers: HeaderList): Record<string, string> {
-  const fields: Record<string, string> = {};
-  for (const key of headers.keys) fields[key] = headers.get(key) ?? '';
-  return fields;
+/** One pass: an upstream may send thousands of lines, and to look for each among all would take seconds. */
+function grouped({ flat, keys }: HeaderList): Record<string, string> {
+  const fields = new Map<string, string>();
+  for (const [i, key] of keys.entries()) {
+    const value = flat[2 * i + 1] ?? '';
+    const before = fields.get(key);
+    fields.set(key, before === undefined ? value : `${before}, ${value}`);
+  }
+  // An informational response has no content (RFC 9110 §8.6), and whoever believed a length would take the next head for it.
+  fields.delete('content-length');
+  return Object.fromEntries(fields);
 }
 
 /** A chunk of the chunked coding (RFC 9112 §7.1). */

@@ -20,7 +20,12 @@ export function lowerCase(name: string): string {
 export function legalKey(name: string): string | undefined {
   const known = legal.get(name);
   if (known !== undefined) return known;
-  return typeof name === 'string' && isHeaderName(name) ? remember(legal, name) : undefined;
+  return typeof name === 'string' && isHeaderName(name) ? remember(legal, copied(name)) : undefined;
+}
+
+/** What is cut out of a head would keep all of the head in memory for as long as it is remembered. */
+function copied(name: string): string {
+  return Buffer.from(name, 'latin1').toString('latin1');
 }
 
 function remember(names: Map<string, string>, name: string): string {

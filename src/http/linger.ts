@@ -22,7 +22,12 @@ interface Memory {
 }
 
 /** Lets a client that is still sending read its answer; after a while it is cut off. */
-export function linger(req: IncomingMessage, body: Body, response: ClientResponse, memory: Memory): void {
+export function linger(
+  req: IncomingMessage,
+  body: Pick<Body, 'declaredLength' | 'discard'>,
+  response: ClientResponse,
+  memory: Memory,
+): void {
   const { socket } = req;
   const large = !req.complete && (body.declaredLength ?? Number.POSITIVE_INFINITY) > oneRead;
   let waitMs = lingerMs;
@@ -45,6 +50,13 @@ export function linger(req: IncomingMessage, body: Body, response: ClientRespons
     req.on('data', holdBack);
   }
   req.once('close', () => clearTimeout(timer));
+}
+
+/** The same for a request that is no exchange: nobody has looked at its body. */
+export function lingerRefused(req: IncomingMessage, response: ClientResponse, memory: Memory): void {
+  const { 'transfer-encoding': coding, 'content-length': length } = req.headers;
+  const declaredLength = coding === undefined ? Number(length ?? 0) : undefined;
+  linger(req, { declaredLength, discard: () => void req.resume() }, response, memory);
 }
 
 function isScarce({ pressure, held }: Memory): boolean {

@@ -12,6 +12,7 @@ import { ClientResponse } from './client-response.ts';
 import type { Core } from './context.ts';
 import { HttpExchange } from './exchange.ts';
 import { respondOn } from './handshake.ts';
+import { lingerRefused } from './linger.ts';
 import { listenOnAll } from './listen.ts';
 import { codeOfParserError, refuseRaw, resetSocket } from './refuse-raw.ts';
 import { renderReply } from './reply.ts';
@@ -214,7 +215,10 @@ export class ProxyServer {
     trusted: boolean,
   ): void {
     const reply = renderReply(refusal, { requestId: id, dialect: 'none', policy: undefined });
-    new ClientResponse(res).reply(reply, id);
+    const response = new ClientResponse(res);
+    // Node would read on whatever comes, for as long as a request may take.
+    if (!req.complete && !req.upgrade) lingerRefused(req, response, this.#core);
+    response.reply(reply, id);
     this.#core.observer.refused({
       id,
       clientIp,

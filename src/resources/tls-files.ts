@@ -26,6 +26,7 @@ export function tlsPrint(tls: TlsFiles | undefined): string | undefined {
   if (tls === undefined) return undefined;
   const { ca, cert, key } = readTls(tls);
   // Any `ca` will do here: without one, the system's hundred and more would be read.
-  if (cert !== undefined && key !== undefined) createSecureContext({ ca: ca ?? cert, cert, key });
+  const any = ca ?? cert ?? key;
+  if (cert !== undefined || key !== undefined) createSecureContext({ ca: any, cert, key });
   return [ca, cert, key].map((bytes) => (bytes === undefined ? '' : hash('sha256', bytes, 'base64'))).join();
 }

@@ -11,6 +11,7 @@ import type { AttemptHooks, UpstreamInfo } from '../policy.ts';
 import type { ConnectTimings } from './connector.ts';
 import { AttemptError, failureOf } from './failures.ts';
 import type { Http1Connection } from './http1/connection.ts';
+import { ClosedError } from './http1/protocol-error.ts';
 import type { RequestMessage } from './http1/request-head.ts';
 import type { ResponseHead } from './http1/response-head.ts';
 import type { PooledRequest } from './pool.ts';
@@ -174,8 +175,13 @@ export class UpstreamAttempt implements PooledRequest {
   }
 
   failed(error: Error, untouched: boolean): void {
-    // Once a byte of an answer has come the upstream was at work: it is no stale connection (RFC 9110 §9.2.2).
-    this.#fail(error, untouched && (this.#connection?.served ?? 0) > 0);
+    // Once a byte of an answer has come, or a while has passed, the upstream was at work: that is no stale connection
+    // (RFC 9110 §9.2.2).
+    const reused = untouched && (this.#connection?.served ?? 0) > 0;
+    const stale = reused && performance.now() - this.#activeAt < staleMs;
+    // The others have been idle for longer, and there is one more try only.
+    if (stale && error instanceof ClosedError) this.runtime.pool.closeIdle();
+    this.#fail(error, stale);
   }
 
   /** The timer has fired. */
@@ -238,6 +244,9 @@ export class UpstreamAttempt implements PooledRequest {
     if (this.#message !== undefined) this.runtime.pool.done();
   }
 }
+
+/** Who has closed a connection before a request came answers it with a reset, a round trip later. */
+const staleMs = 2_000;
 
 function onTimer(attempt: UpstreamAttempt): void {
   attempt.checkDeadlines();

@@ -143,7 +143,8 @@ class Connecting {
     const guarded = !this.#options.allowPrivate && tunnel === undefined;
     if (tunnel !== undefined) this.#connectedAt = performance.now();
     const secure = this.#target.protocol === 'https:';
-    const opening = this.#opener.open(this.#target, tunnel);
+    const opening = this.#open(tunnel);
+    if (opening === undefined) return;
     opening.on('error', (error) => this.settle(connectError(error, secure && this.#connectedAt !== undefined)));
     opening.once(secure ? 'secureConnect' : 'connect', () => {
       const { remoteAddress } = opening;
@@ -162,6 +163,18 @@ class Connecting {
       const reason = error === null ? forbiddenAddress(address) : undefined;
       if (reason !== undefined) this.settle(forbidden(reason));
     });
+  }
+
+  /** Node throws what is wrong with a certificate; where it did there is no socket. */
+  #open(tunnel: Socket | undefined): Socket | undefined {
+    try {
+      return this.#opener.open(this.#target, tunnel);
+    } catch (error) {
+      tunnel?.destroy();
+      // Never in the same tick.
+      process.nextTick(() => this.settle(connectError(error as Error, true)));
+      return undefined;
+    }
   }
 
   /** Once more on the very address that the connection has, whatever told of it. */

@@ -119,7 +119,7 @@ export class ConnectionPool implements ConnectionOwner {
       return;
     }
     this.#idle.push(connection);
-    this.#sweep ??= setInterval(() => this.#closeIdle(), sweepMs).unref();
+    this.#sweep ??= setInterval(() => this.#closeOverdue(), sweepMs).unref();
   }
 
   lost(connection: Http1Connection): void {
@@ -139,6 +139,11 @@ export class ConnectionPool implements ConnectionOwner {
     for (const request of [...this.#waiting]) request.failed(new Error('the pool was closed'), true);
     this.#waiting.clear();
     for (const connection of this.#busy.all()) connection.close(new Error('the pool was closed'));
+    this.closeIdle();
+  }
+
+  /** Closes the connections that nobody uses now. */
+  closeIdle(): void {
     for (const connection of [...this.#idle]) connection.destroy();
   }
 
@@ -207,7 +212,7 @@ export class ConnectionPool implements ConnectionOwner {
     else this.released(connection, keepAliveMs);
   }
 
-  #closeIdle(): void {
+  #closeOverdue(): void {
     const now = performance.now();
     for (const connection of this.#idle.filter(({ idleUntil }) => idleUntil <= now)) connection.destroy();
     if (this.#idle.length > 0) return;

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { lowerCase } from '../../src/http/header-names.ts';
 import { HeaderList } from '../../src/http/headers.ts';
+import { collectGarbage } from '../../src/resources/garbage.ts';
+import { parseHead } from '../../src/upstream/http1/response-head.ts';
 
 test('ten thousand names of headers are lowered rightly, and a name that is none is refused each time', () => {
   for (let round = 0; round < 2; round++) {
@@ -15,4 +17,16 @@ test('ten thousand names of headers are lowered rightly, and a name that is none
     list.set('X-Good', 'a');
     assert.equal(list.get('x-gOOD'), 'a');
   }
+});
+
+test('a name that is remembered keeps nothing of the head that it came in', () => {
+  const filler = `a: ${'b'.repeat(60_000)}\r\n`;
+  const nextHead = (i: number) => Buffer.from(`HTTP/1.1 200 OK\r\nx-of-an-upstream-${i}: 1\r\n${filler}`);
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  for (let i = 0; i < 500; i++) parseHead(nextHead(i).toString('latin1'));
+  collectGarbage();
+  const kept = process.memoryUsage().heapUsed - before;
+  // Of 30 MB.
+  assert.ok(kept < 3_000_000, `${kept} bytes are kept`);
 });

@@ -72,6 +72,35 @@ test('a flood of informational responses is not heaped up for a client that does
   assert.ok(client.received.length < 40_000_000, `${client.received.length} bytes of hints`);
 });
 
+test('an early hint of sixteen thousand lines holds nobody up', async (t) => {
+  const hint = `HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n${'a:\r\n'.repeat(16_000)}\r\n`;
+  const upstream = await startRawUpstream(
+    (exchange) => void exchange.write(`${hint}HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok`),
+    { t },
+  );
+  const proxy = await startProxy({ upstream: upstream.url }, { t });
+  const client = await connectRaw(proxy.url);
+  const from = performance.now();
+  await client.send(GET);
+  assert.equal((await client.response()).status, 200);
+  assert.match(client.received.toString(), /103 Early Hints/);
+  // Some 20 ms; looked for one by one the lines took 8 s, in which nothing else went on.
+  assert.ok(performance.now() - from < 2_000, `${performance.now() - from} ms`);
+});
+
+test('an early hint announces no body', async (t) => {
+  const hint = 'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\ncontent-length: 50\r\n\r\n';
+  const upstream = await startRawUpstream(
+    (exchange) => void exchange.write(`${hint}HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok`),
+    { t },
+  );
+  const proxy = await startProxy({ upstream: upstream.url }, { t });
+  const client = await connectRaw(proxy.url);
+  await client.send(GET);
+  assert.equal((await client.head()).get('content-length'), undefined);
+  assert.equal((await client.response()).body.toString(), 'ok');
+});
+
 for (const timeout of ['idle', 'total'] as const) {
   test(`a refused handshake whose answer does not end is bounded (${timeout})`, async (t) => {
     const upstream = await startRawUpstream(

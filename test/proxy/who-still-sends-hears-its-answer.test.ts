@@ -7,7 +7,7 @@ import { connectRaw, type RawClient } from '../support/raw-client.ts';
 import { startProxy } from '../support/start-proxy.ts';
 
 const MiB = 1024 * 1024;
-const post = (framing: string) => `POST /openai/x HTTP/1.1\r\nhost: x\r\n${framing}\r\n\r\n`;
+const post = (framing: string, path = '/openai/x') => `POST ${path} HTTP/1.1\r\nhost: x\r\n${framing}\r\n\r\n`;
 /** More than the kernel holds for both ends of a connection. */
 const large = 64 * MiB;
 const few = 24 * MiB;
@@ -92,4 +92,26 @@ test('who is being read on when memory becomes scarce is read no more', async (t
   const taken = await pump(client, large, piece);
   assert.ok(taken < few, `${taken} bytes were taken`);
   assert.equal((await client.closed).by, 'fin');
+});
+
+test('a request that has no route is no reason to read on for longer, nor where memory is scarce', async (t) => {
+  const { proxy, makeScarce } = await start(t);
+  const start404 = async () => {
+    const client = await connectRaw(proxy.url, { t });
+    await client.send(post(`content-length: ${1024 * large}`, '/nowhere'));
+    assert.equal((await client.response()).status, 404);
+    return client;
+  };
+  const slow = await start404();
+  slow.socket.on('error', () => undefined);
+  const trickle = setInterval(() => slow.socket.write('a'), 50);
+  t.after(() => clearInterval(trickle));
+  const from = performance.now();
+  await slow.closed;
+  assert.ok(performance.now() - from < 5_000, 'it is cut off after two seconds');
+  await makeScarce();
+  const client = await start404();
+  const taken = await pump(client, large, Buffer.alloc(65_536, 'a'));
+  assert.ok(taken < few, `${taken} bytes were taken`);
+  assert.equal((await client.closed).by, 'fin', 'the end comes behind the answer');
 });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { createConnector } from '../../src/upstream/connector.ts';
 import { startProvider } from '../support/fake-provider.ts';
 import { selfSignedCertificate } from '../support/self-signed-certificate.ts';
 import { yamlFile } from '../support/spawn-sluice.ts';
@@ -87,4 +88,22 @@ test('a certificate for another name is refused', async (t) => {
   const options = { egress_proxy: egress.url, tls: { ca } };
   const other = await startProxy({ upstream: `https://127.0.0.2:${provider.port}`, upstreamOptions: options }, { t });
   assert.equal(await codeOf(other.url), '502 upstream_tls');
+});
+
+test('a certificate without a key, or a key without a certificate, that is none is told at the start', async (t) => {
+  const file = await yamlFile('nonsense', { t });
+  for (const part of ['cert', 'key']) {
+    const options = { tls: { [part]: { file } } };
+    await assert.rejects(startProxy({ upstream: 'https://127.0.0.1:1', upstreamOptions: options }, { t }), /upstreams/);
+  }
+});
+
+test('a certificate that went bad behind the check fails the connection, and throws at nobody', async () => {
+  const tls = { cert: Buffer.from('nonsense') };
+  const connect = createConnector({ connectMs: 1000, allowPrivate: true, tls, egressProxy: undefined });
+  const failed = Promise.withResolvers<Error | null>();
+  connect({ hostname: '127.0.0.1', protocol: 'https:', port: 1 }, (error) => failed.resolve(error));
+  const error = await failed.promise;
+  assert.ok(error !== null && 'problem' in error);
+  assert.equal(error.problem, 'upstream_tls');
 });

@@ -23,7 +23,9 @@ export function bodyLength({ minor, status, headers }: ResponseHead, method: str
 }
 
 /** Milliseconds that an idle connection may be kept: what the server announces, at most `most`; 0: not at all. */
-export function keptFor({ minor, headers }: Pick<ResponseHead, 'minor' | 'headers'>, most: number): number {
+export function keptFor({ minor, status, headers }: ResponseHead, most: number): number {
+  // It may send the body that it announced, which would be taken for the next answer.
+  if (status === 204 && announcesBody(headers)) return 0;
   const connection = headers.get('connection');
   if (connection === undefined) {
     if (minor === 0) return 0;
@@ -31,6 +33,11 @@ export function keptFor({ minor, headers }: Pick<ResponseHead, 'minor' | 'header
     return 0;
   }
   return announced(headers, most);
+}
+
+/** What a 204 must not do (RFC 9110 §8.6, RFC 9112 §6.1). */
+function announcesBody(headers: HeaderLines): boolean {
+  return headers.has('transfer-encoding') || Number(headers.get('content-length') ?? 0) > 0;
 }
 
 /** Closed so long before the server would close, against requests that cross with its FIN. */

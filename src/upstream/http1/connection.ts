@@ -255,7 +255,8 @@ export class Http1Connection implements UploadOwner, Indexed {
     if (handler === undefined) return;
     this.#handler = undefined;
     this.served++;
-    const early = this.#upload !== undefined && !this.#upload.done;
+    // What the upstream has not taken of the request would lie before the next one, for ever if it reads no more of it.
+    const early = (this.#upload !== undefined && !this.#upload.done) || this.#socket.writableLength > 0;
     this.#upload?.stop();
     this.#upload = undefined;
     if (this.paused) this.#socket.resume();

@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { HeaderLines } from '../../../src/http/headers.ts';
 import { createConnector } from '../../../src/upstream/connector.ts';
 import type { Http1Connection } from '../../../src/upstream/http1/connection.ts';
+import type { RequestMessage } from '../../../src/upstream/http1/request-head.ts';
 import { ConnectionPool, type PooledRequest, sharedRead } from '../../../src/upstream/pool.ts';
 
 const answer = 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello';
@@ -31,12 +32,16 @@ async function start(t: TestContext, reply: (socket: Socket, count: number) => v
 }
 
 /** A request whose body is collected; `onData` may hold the connection back. */
-function ask(pool: ConnectionPool, onData: (connection: Http1Connection) => void = () => {}) {
+function ask(
+  pool: ConnectionPool,
+  onData: (connection: Http1Connection) => void = () => {},
+  message: Partial<RequestMessage> = {},
+) {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   let connection: Http1Connection | undefined;
   let body = '';
   const request: PooledRequest = {
-    message: { method: 'GET', path: '/', headers: new HeaderLines(), body: null },
+    message: { method: 'GET', path: '/', headers: new HeaderLines(), body: null, ...message },
     started: (it) => {
       connection = it;
     },
@@ -88,6 +93,18 @@ test('bytes that nobody asked for, behind an answer or in between, are no answer
     assert.equal(await ask(pool), 'hello');
     assert.equal(sockets.length, 2);
   }
+});
+
+test('who has not taken all of a request is not sent another one behind it', { timeout: 10_000 }, async (t) => {
+  const { pool, sockets } = await start(t, (socket, count) => {
+    socket.write(answer);
+    // Answers, keeps the connection and reads no more of it.
+    if (count === 1) socket.pause();
+  });
+  const body = Buffer.alloc(20_000_000);
+  assert.equal(await ask(pool, undefined, { method: 'POST', body }), 'hello');
+  assert.equal(await ask(pool), 'hello');
+  assert.equal(sockets.length, 2);
 });
 
 test('who leaves the queue is not sent, and the others keep their turn', async (t) => {

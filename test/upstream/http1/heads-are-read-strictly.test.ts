@@ -76,6 +76,14 @@ test('the end of a body is told in one way', () => {
   assert.throws(() => bodyLength(head('HTTP/1.0 200 x', 'transfer-encoding: chunked'), 'GET'), ProtocolError);
 });
 
+test('a 204 that announces a body keeps no connection: what it sends would be taken for the next answer', () => {
+  const kept = (...lines: string[]) => keptFor(head('HTTP/1.1 204 x', ...lines), 30_000);
+  assert.equal(kept(), 30_000);
+  assert.equal(kept('content-length: 0'), 30_000);
+  assert.equal(kept('content-length: 5'), 0);
+  assert.equal(kept('transfer-encoding: chunked'), 0);
+});
+
 test('a connection is kept as long as its server says, less a margin', () => {
   const kept = (version: string, ...lines: string[]) => keptFor(head(`HTTP/${version} 200 x`, ...lines), 30_000);
   assert.equal(kept('1.1'), 30_000);
