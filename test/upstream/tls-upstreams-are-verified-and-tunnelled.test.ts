@@ -102,7 +102,7 @@ test('a certificate that went bad behind the check fails the connection, and thr
   const tls = { cert: Buffer.from('nonsense') };
   const connect = createConnector({ connectMs: 1000, allowPrivate: true, tls, egressProxy: undefined });
   const failed = Promise.withResolvers<Error | null>();
-  connect({ hostname: '127.0.0.1', protocol: 'https:', port: 1 }, (error) => failed.resolve(error));
+  connect({ hostname: '127.0.0.1', protocol: 'https:', port: 1 }, (...[error]) => failed.resolve(error));
   const error = await failed.promise;
   assert.ok(error !== null && 'problem' in error);
   assert.equal(error.problem, 'upstream_tls');
