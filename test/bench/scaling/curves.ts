@@ -1,7 +1,7 @@
 /** The curves of `npm run bench:scaling`: what grows, and what is measured at each of its values. */
 import type { Running } from '../contenders/contender.ts';
 import { defaultPipeline, type SluiceSetting } from '../contenders/sluice.ts';
-import { cpuPerChunk, cpuPerRequest, residentWithStreams } from '../measures.ts';
+import { cpuPerChunk, cpuPerRequest, residentWithStreams, warmUp } from '../measures.ts';
 import { residentBytes } from '../process-tree.ts';
 import { short } from '../report/lines.ts';
 import type { Bench } from '../setting.ts';
@@ -23,9 +23,12 @@ export interface Curve {
   readonly measure: (bench: Bench, running: Running, value: number) => Promise<number>;
 }
 
-const REQUESTS = 2500;
-const perRequest: Curve['measure'] = async ({ processes }, running) =>
-  (await cpuPerRequest(processes, running, REQUESTS)).micros;
+const REQUESTS = 6000;
+const WARM_UP_MS = 1500;
+const perRequest: Curve['measure'] = async ({ processes }, running) => {
+  await warmUp(processes, running, WARM_UP_MS);
+  return (await cpuPerRequest(processes, running, REQUESTS)).micros;
+};
 
 const request = (title: string, x: string, per: number, values: readonly number[], setting: Curve['setting']) => {
   const perName = per === 1 ? 'policy' : `${short(per)} ${x}`;
@@ -72,6 +75,7 @@ export const curves: readonly Curve[] = [
     })),
     async measure({ processes }, running, players) {
       // Each player is known before the measurement begins, which goes on with those that come first.
+      await warmUp(processes, running, WARM_UP_MS);
       await cpuPerRequest(processes, running, players, { players });
       return (await cpuPerRequest(processes, running, REQUESTS, { players })).micros;
     },
