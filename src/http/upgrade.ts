@@ -12,6 +12,7 @@ import { type Decision, runAttempt, runRequest } from '../pipeline/run.ts';
 import type { AttemptResult, OutcomeKind } from '../policy.ts';
 import { AttemptError, failureOf, failureProblem } from '../upstream/failures.ts';
 import type { Forwarder, Handshake } from '../upstream/forward.ts';
+import { ProtocolError } from '../upstream/http1/protocol-error.ts';
 import type { HandshakeConnection, Upstream } from '../upstream/upstream.ts';
 import { ClientResponse } from './client-response.ts';
 import { type Arrival, Context, type Core } from './context.ts';
@@ -168,8 +169,15 @@ export class UpgradeExchange extends Context implements Handshake {
       return;
     }
     this.#clearTimers();
-    const status = response.statusCode ?? 502;
+    const status = response.statusCode ?? 0;
+    if (status < 200) {
+      // Node reads any three digits and throws when it is to write them.
+      this.failed(new ProtocolError('not an HTTP/1.1 response'));
+      return;
+    }
     const headers = keepEndToEnd(new HeaderList(response.rawHeaders));
+    // As in UpstreamAttempt: no content can follow (RFC 9110 §8.6).
+    if (status === 204) headers.delete('content-length');
     this.observer.attemptAnswered(this.#attempt as HandshakeAttempt, status);
     this.#tellHooks({ kind: 'response', status, headers });
     this.hooks.responseStart({ status, fromUpstream: true, headers });

@@ -101,6 +101,33 @@ test('an early hint announces no body', async (t) => {
   assert.equal((await client.response()).body.toString(), 'ok');
 });
 
+test('a handshake that is answered with a status that is none is a 502', async (t) => {
+  for (const status of ['000', '099']) {
+    const upstream = await startRawUpstream(
+      (exchange) => void exchange.write(`HTTP/1.1 ${status} No\r\ncontent-length: 2\r\n\r\nok`),
+      { t },
+    );
+    const proxy = await startProxy({ upstream: upstream.url }, { t });
+    const client = await connectRaw(proxy.url, { t });
+    await client.send(SHAKE);
+    assert.equal((await client.response()).status, 502, status);
+    assert.equal((await proxy.logged(({ msg }) => msg === 'exchange')).code, 'upstream_protocol');
+  }
+});
+
+test('a handshake that is answered with a 204 announces no content', async (t) => {
+  const upstream = await startRawUpstream(
+    (exchange) => void exchange.write('HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\n'),
+    { t },
+  );
+  const proxy = await startProxy({ upstream: upstream.url }, { t });
+  const client = await connectRaw(proxy.url, { t });
+  await client.send(SHAKE);
+  const head = await client.head();
+  assert.match(head.startLine, / 204 /);
+  assert.equal(head.get('content-length'), undefined);
+});
+
 for (const timeout of ['idle', 'total'] as const) {
   test(`a refused handshake whose answer does not end is bounded (${timeout})`, async (t) => {
     const upstream = await startRawUpstream(
