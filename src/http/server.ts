@@ -217,7 +217,7 @@ export class ProxyServer {
     const reply = renderReply(refusal, { requestId: id, dialect: 'none', policy: undefined });
     const response = new ClientResponse(res);
     // Node would read on whatever comes, for as long as a request may take.
-    if (!req.complete && (req as { upgrade?: boolean }).upgrade !== true) lingerRefused(req, response, this.#core);
+    if (!req.complete) lingerRefused(req, response, this.#core);
     response.reply(reply, id);
     this.#core.observer.refused({
       id,
