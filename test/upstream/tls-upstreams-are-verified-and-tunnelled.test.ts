@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
@@ -106,4 +107,22 @@ test('a certificate that went bad behind the check fails the connection, and thr
   const error = await failed.promise;
   assert.ok(error !== null && 'problem' in error);
   assert.equal(error.problem, 'upstream_tls');
+});
+
+test('a ca that holds no certificate, and a pipe in its place, are told at a reload; what runs stays', async (t) => {
+  const certificate = selfSignedCertificate();
+  const provider = await startProvider({ t, tls: certificate });
+  const withCa = (file: string) => ({ upstream: provider.url, upstreamOptions: { tls: { ca: { file } } } });
+  // Text before a certificate is a comment.
+  const good = await yamlFile(`Our own CA\n${certificate.cert}`, { t });
+  const proxy = await startProxy(withCa(good), { t });
+  const half = await yamlFile(certificate.cert.slice(0, 100), { t });
+  await assert.rejects(proxy.reload(withCa(half)), /begins with no certificate/);
+  const pipe = `${half}.pipe`;
+  execFileSync('mkfifo', [pipe]);
+  // Without a writer to come, reading it would stop the process for ever.
+  const writer = spawn('sh', ['-c', 'sleep 3; : > "$0"', pipe], { stdio: 'ignore' });
+  t.after(() => writer.kill());
+  await assert.rejects(proxy.reload(withCa(pipe)), /is no regular file/);
+  assert.equal(await codeOf(proxy.url), '200');
 });
