@@ -30,6 +30,9 @@ export interface BodyBounds {
   readonly held: HeldBytes;
 }
 
+/** Two chunks that have so many bytes together are joined; alone, each costs some 200 bytes more than its own. */
+const small = 4096;
+
 /** One request's body. */
 export class Body implements RequestBody {
   readonly declaredLength: number | undefined;
@@ -40,6 +43,8 @@ export class Body implements RequestBody {
   readonly #owner: BodyOwner;
   readonly #bounds: BodyBounds;
   #chunks: Buffer[] = [];
+  /** Where the last small ones are joined. */
+  #block: Buffer | undefined;
   #held = 0;
   /** Chunks before this index have gone to the current stream. */
   #cursor = 0;
@@ -161,8 +166,28 @@ export class Body implements RequestBody {
     this.#bounds.held.total += chunk.length;
     if (this.#bounds.held.full) this.#retained = false;
     this.#feed();
+    this.#join();
     if (this.#peeks.length > 0) this.#answerPeeks();
     this.#flow();
+  }
+
+  /** A body in chunks of one byte would cost two hundred times its bytes: small neighbours, both sent or neither, share a block. */
+  #join(): void {
+    const last = this.#chunks.length - 1;
+    if (last < 1 || this.#cursor === last) return;
+    const before = this.#chunks[last - 1] as Buffer;
+    const chunk = this.#chunks[last] as Buffer;
+    const length = before.length + chunk.length;
+    if (length > small) return;
+    if (before.buffer !== this.#block?.buffer) {
+      this.#block = Buffer.allocUnsafeSlow(small);
+      before.copy(this.#block);
+    }
+    // Behind what others may have been given of the block.
+    chunk.copy(this.#block, before.length);
+    this.#chunks[last - 1] = this.#block.subarray(0, length);
+    this.#chunks.length = last;
+    this.#cursor = Math.min(this.#cursor, last);
   }
 
   #finish(): void {
