@@ -16,6 +16,8 @@ export interface CountingUpstream {
   readonly most: number;
   readonly served: number;
   readonly held: ReadonlySet<ServerResponse>;
+  /** What it knows of the request with this path, for whoever looks for one that got no answer. */
+  fateOf(path: string): 'has not come' | 'runs' | 'has ended';
 }
 
 /** Between the end of a request in one process and its news here others may begin: what is more for longer is more. */
@@ -24,6 +26,7 @@ const NEWS_MS = 25;
 export async function startCountingUpstream(t: TestContext, limit: number): Promise<CountingUpstream> {
   const state = { running: 0, most: 0, served: 0 };
   const held = new Set<ServerResponse>();
+  const fates = new Map<string, 'runs' | 'has ended'>();
   const look = () => {
     state.most = Math.max(state.most, state.running);
   };
@@ -32,18 +35,21 @@ export async function startCountingUpstream(t: TestContext, limit: number): Prom
     state.served++;
     if (state.running > limit) setTimeout(look, NEWS_MS);
     else look();
+    const path = message.url ?? '';
+    fates.set(path, 'runs');
     let over = false;
     const end = () => {
       if (over) return;
       over = true;
       state.running--;
       held.delete(response);
+      fates.set(path, 'has ended');
     };
     response.on('close', end);
     message.resume();
     response.writeHead(200, { 'content-type': 'text/plain' });
     response.write('begun\n');
-    if (message.url?.startsWith('/hold')) held.add(response);
+    if (path.startsWith('/hold')) held.add(response);
     else setTimeout(() => response.end('done\n'), 100 + Math.random() * 200);
   });
   server.listen(0, '127.0.0.1');
@@ -56,6 +62,7 @@ export async function startCountingUpstream(t: TestContext, limit: number): Prom
   return {
     url,
     held,
+    fateOf: (path) => fates.get(path) ?? 'has not come',
     get running() {
       return state.running;
     },
@@ -76,7 +83,13 @@ export interface Fleet {
   leases(): Promise<number>;
   /** Slots in use and requests waiting, as a process' metrics say. */
   gauges(index: number): Promise<{ inUse: number; waiting: number }>;
+  /** A process' metrics that say where its requests stand. */
+  standing(index: number): Promise<readonly string[]>;
 }
+
+/** Where requests are: in the queue, on a connection or waiting for one, and whether Redis works. */
+const STANDING =
+  /^sluice_(?:concurrency_in_use|concurrency_waiting|upstream_connections|active_requests|redis_state)\b/;
 
 /** Starts so many processes; `file` is written by the caller's `settings` of the policy. */
 export async function startFleet(
@@ -92,15 +105,20 @@ export async function startFleet(
   const client = new Redis(options.redis, { lazyConnect: true, maxRetriesPerRequest: null });
   client.on('error', () => undefined);
   t.after(() => client.disconnect());
+  const metrics = async (index: number) => {
+    const response = await fetch(`${ready[index]?.adminUrl}/metrics`, { signal: AbortSignal.timeout(5000) });
+    return response.text();
+  };
   return {
     processes,
     urls: ready.map(({ url }) => url),
     leases: () => client.zcard(leasesKey(id, 'global')),
     gauges: async (index) => {
-      const text = await (await fetch(`${ready[index]?.adminUrl}/metrics`)).text();
+      const text = await metrics(index);
       const value = (name: string) => Number(new RegExp(`^${name}\\{policy="${id}"\\} (\\d+)$`, 'm').exec(text)?.[1]);
       return { inUse: value('sluice_concurrency_in_use'), waiting: value('sluice_concurrency_waiting') };
     },
+    standing: async (index) => (await metrics(index)).split('\n').filter((line) => STANDING.test(line)),
   };
 }
 
@@ -140,39 +158,15 @@ export function send(url: string): Sent {
   };
 }
 
-/** Waits until it is so. */
+/** Waits until it is so, at most so long; rejects then, even while `what` itself is not answered. */
 export async function eventually(what: () => Promise<boolean>, mostMs: number): Promise<number> {
   const from = performance.now();
-  while (!(await what())) {
-    if (performance.now() - from > mostMs) throw new Error(`not within ${mostMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`not within ${mostMs} ms: ${what}`)), mostMs);
+  try {
+    while (!(await Promise.race([what(), late.promise]))) await new Promise((resolve) => setTimeout(resolve, 20));
+  } finally {
+    clearTimeout(timer);
   }
   return performance.now() - from;
-}
-
-/**
- * Keeps so many clients busy until told to stop; one in five of their requests leaves at a random moment.
- * @returns what ends it and gives how often each status came
- */
-export function busyClients(urls: readonly string[], count: number): () => Promise<Map<number, number>> {
-  let running = true;
-  const statuses = new Map<number, number>();
-  const one = async (index: number) => {
-    while (running) {
-      const sent = send(`${urls[index % urls.length]}/openai/x`);
-      if (Math.random() < 0.2) {
-        setTimeout(() => sent.leave(Math.random() < 0.5 ? 'FIN' : 'RST'), Math.random() * 400);
-      }
-      const status = await sent.status;
-      statuses.set(status, (statuses.get(status) ?? 0) + 1);
-      // As SDKs do.
-      if (status === 429) await new Promise((resolve) => setTimeout(resolve, 20 + Math.random() * 50));
-    }
-  };
-  const all = Array.from({ length: count }, (_, i) => one(i));
-  return async () => {
-    running = false;
-    await Promise.all(all);
-    return statuses;
-  };
 }

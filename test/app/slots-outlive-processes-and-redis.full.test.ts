@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startRedis } from '../support/redis.ts';
-import { busyClients, eventually, type Sent, send, startCountingUpstream, startFleet } from './slot-fleet.ts';
+import { busyClients } from './busy-clients.ts';
+import { eventually, type Sent, send, startCountingUpstream, startFleet } from './slot-fleet.ts';
 
 const LIMIT = 50;
 /** As documented: a lease, and what it takes to notice. */
@@ -102,7 +103,7 @@ test('a process that stood still for longer than its leases says so and holds it
 
 test('thirty seconds of clients that leave, with reloads, Redis killed and stopped in between: none is leaked', async (t) => {
   const { redis, fleet, upstream, finish } = await start(t, { queue: { size: 40, timeout: '2s' } });
-  const stop = busyClients(fleet.urls, 150);
+  const stop = busyClients(t, { fleet, upstream, count: 150 });
   for (let round = 0; round < 3; round++) {
     await sleep(2000);
     for (const one of fleet.processes) one.signal('SIGHUP');
