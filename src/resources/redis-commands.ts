@@ -53,16 +53,22 @@ interface CommandMessage {
   readonly error?: unknown;
 }
 
-const running = new WeakMap<object, { readonly owner: CommandOwner; readonly startedAt: number }>();
+/** Kept on the message itself: a WeakMap that changes with each command would be searched by every collection of garbage. */
+const issued = Symbol('issued');
+type IssuedMessage = CommandMessage & {
+  [issued]?: { readonly owner: CommandOwner; readonly startedAt: number } | undefined;
+};
 
 function started(message: unknown): void {
-  if (current !== undefined) running.set(message as object, { owner: current, startedAt: performance.now() });
+  if (current === undefined) return;
+  (message as IssuedMessage)[issued] = { owner: current, startedAt: performance.now() };
 }
 
 function settled(message: unknown): void {
-  const found = running.get(message as object);
+  const found = (message as IssuedMessage)[issued];
   if (found === undefined) return;
-  running.delete(message as object);
+  // Once only, whatever is told of it later.
+  (message as IssuedMessage)[issued] = undefined;
   const { command, database, serverAddress, serverPort, error } = message as CommandMessage;
   found.owner.command({
     name: command.toUpperCase().slice(0, 64),

@@ -40,23 +40,24 @@ export interface IdSource {
   spanId(): string;
 }
 
-const TRACE_BYTES = 16;
-const SPAN_BYTES = 8;
+const TRACE_DIGITS = 32;
+const SPAN_DIGITS = 16;
 
-/** An id source that asks the system for random bytes some 4 KiB at a time. */
+/** An id source that asks the system for random bytes some 4 KiB at a time; an id is cut out of their digits. */
 export function createIds(): IdSource {
   const pool = Buffer.alloc(4096);
-  let next = pool.length;
+  let digits = '';
+  let next = 0;
   const take = (length: number): string => {
-    if (next + length > pool.length) {
-      randomFillSync(pool);
+    if (next + length > digits.length) {
+      digits = randomFillSync(pool).toString('hex');
       next = 0;
     }
-    const id = pool.toString('hex', next, next + length);
+    const id = digits.slice(next, next + length);
     next += length;
     return id;
   };
-  return { traceId: () => take(TRACE_BYTES), spanId: () => take(SPAN_BYTES) };
+  return { traceId: () => take(TRACE_DIGITS), spanId: () => take(SPAN_DIGITS) };
 }
 
 /** 2^52: what the last 13 digits of a trace id can be. */
