@@ -17,7 +17,7 @@ export function judgeRequest(exchange: Exchange, outcome: Outcome): void {
     }
     judgeHead(exchange, attempt);
     const next = attempts[attempt.number + 1];
-    if (next !== undefined) judgeRepetition(exchange, attempt);
+    if (next !== undefined) judgeRepetition(exchange, overtaken(attempt, next) ? next : attempt);
   }
   // One for the policy that asks for it, and one where a kept-alive connection was closed under it.
   const stale = attempts.some(({ position, sent }) => position > 0 && sent === 0);
@@ -28,6 +28,14 @@ export function judgeRequest(exchange: Exchange, outcome: Outcome): void {
   if (outcome === 'complete' && answered !== undefined && stayed && !early && answered.received !== bytes) {
     violations.push(`the upstream got ${answered.received} of ${bytes} bytes of body and its answer is complete`);
   }
+}
+
+/** A request that met a connection which the upstream was closing may be read there after its repetition. */
+function overtaken(attempt: UpstreamRecord, next: UpstreamRecord): boolean {
+  const soon = next.startedAt - attempt.startedAt < 100;
+  return (
+    soon && next.position > 0 && next.sent === 0 && (next.closedAt ?? Number.POSITIVE_INFINITY) - next.startedAt < 20
+  );
 }
 
 function judgeHead({ script, violations }: Exchange, { head }: UpstreamRecord): void {

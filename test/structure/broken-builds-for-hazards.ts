@@ -146,9 +146,9 @@ export const brokenBuildsForHazards: readonly BrokenBuild[] = [
   },
   {
     why: 'no Date is added',
-    file: 'src/http/client-response.ts',
-    find: "res.on('error', ignore);",
-    replace: "res.on('error', ignore); res.sendDate = false;",
+    file: 'src/http/response-head.ts',
+    find: 'to.sendDate = !plain.hasDate;',
+    replace: 'to.sendDate = false;',
     test,
     name: 'a missing Date is added',
   },
