@@ -32,7 +32,7 @@ export function judgeRequest(exchange: Exchange, outcome: Outcome): void {
 
 /** A request that met a connection which the upstream was closing may be read there after its repetition. */
 function overtaken(attempt: UpstreamRecord, next: UpstreamRecord): boolean {
-  const soon = next.startedAt - attempt.startedAt < 100;
+  const soon = next.startedAt - attempt.startedAt < 1000;
   return (
     soon && next.position > 0 && next.sent === 0 && (next.closedAt ?? Number.POSITIVE_INFINITY) - next.startedAt < 20
   );
