@@ -3,11 +3,12 @@ import type { Exchange, UpstreamRecord } from './exchange.ts';
 import { clientFrames } from './frames.ts';
 import { field } from './message-reader.ts';
 import { answeringAttempt, type Outcome } from './outcome.ts';
-import { clientKey, providerKey } from './request-head.ts';
+import { clientKey, providerKey, turnHeader } from './request-head.ts';
 
 /** See the module. */
 export function judgeRequest(exchange: Exchange, outcome: Outcome): void {
-  const { script, violations, attempts } = exchange;
+  const { script, violations } = exchange;
+  const attempts = inTheirTurn(exchange);
   const bytes = script.kind === 'websocket' ? clientFrames(script).length : script.request.bytes;
   for (const attempt of attempts) {
     if (attempt.mismatch) violations.push('the upstream got body bytes that the client has not sent');
@@ -16,8 +17,7 @@ export function judgeRequest(exchange: Exchange, outcome: Outcome): void {
       violations.push(`a request cut after ${attempt.received} of ${bytes} bytes looked whole to the upstream`);
     }
     judgeHead(exchange, attempt);
-    const next = attempts[attempt.number + 1];
-    if (next !== undefined) judgeRepetition(exchange, overtaken(attempt, next) ? next : attempt);
+    if (attempt !== attempts.at(-1)) judgeRepetition(exchange, attempt);
   }
   // One for the policy that asks for it, and one where a kept-alive connection was closed under it.
   const stale = attempts.some(({ position, sent }) => position > 0 && sent === 0);
@@ -30,12 +30,10 @@ export function judgeRequest(exchange: Exchange, outcome: Outcome): void {
   }
 }
 
-/** A request that met a connection which the upstream was closing may be read there after its repetition. */
-function overtaken(attempt: UpstreamRecord, next: UpstreamRecord): boolean {
-  const soon = next.startedAt - attempt.startedAt < 1000;
-  return (
-    soon && next.position > 0 && next.sent === 0 && (next.closedAt ?? Number.POSITIVE_INFINITY) - next.startedAt < 20
-  );
+/** In the order in which Sluice sent them: one that met a connection which was being closed may be read after its repetition. */
+function inTheirTurn({ attempts }: Exchange): UpstreamRecord[] {
+  const turn = ({ head, number }: UpstreamRecord) => Number(field(head, turnHeader) ?? number);
+  return attempts.toSorted((a, b) => turn(a) - turn(b));
 }
 
 function judgeHead({ script, violations }: Exchange, { head }: UpstreamRecord): void {

@@ -12,6 +12,7 @@ import {
 import { UpstreamAttempt } from '../../src/upstream/attempt.ts';
 import type { ConnectionPool } from '../../src/upstream/pool.ts';
 import type { Board, Exchange, PolicyRecord } from './exchange.ts';
+import { turnHeader } from './request-head.ts';
 import { indexOf } from './script.ts';
 
 /** What the probes have counted over all exchanges. */
@@ -43,6 +44,7 @@ export class Probes {
           attempt: (ctx, attempt) => {
             if (name !== 'chaos-last') return undefined;
             if (attempt instanceof UpstreamAttempt) this.pools.add(attempt.runtime.pool);
+            attempt.headers.set(turnHeader, String(attempt.number));
             return this.#attempt(ctx);
           },
           close: () => {

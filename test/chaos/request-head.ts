@@ -1,6 +1,8 @@
 /** The head of a script's request, with credentials and cookies that must not reach the upstream. */
 import type { Script } from './script.ts';
 
+/** Which attempt of its exchange it is, as Sluice counts them. */
+export const turnHeader = 'x-chaos-attempt';
 /** What clients send as their own key. */
 export const clientKey = 'the-clients-own-key';
 /** What Sluice injects. */

@@ -77,7 +77,7 @@ export class Run {
     }
     const outcome = judge(exchange, this.#lag);
     // A little later, so that a second end is seen, and what a client that has left still had under way.
-    await sleep(outcome === 'left' || exchange.attemptsTold > exchange.attempts.length ? 6000 : 1000);
+    await sleep(outcome === 'left' || exchange.attemptsTold > exchange.attempts.length ? 3000 : 100);
     this.#board.exchanges.delete(index);
     this.report.add(exchange.script, outcome, exchange.violations.length);
     if (exchange.violations.length > 0) this.violations.push(describe(exchange, outcome, this.#options.seed));
