@@ -33,6 +33,11 @@ export interface BodyBounds {
 /** Two chunks that have so many bytes together are joined; alone, each costs some 200 bytes more than its own. */
 const small = 4096;
 
+/** Bytes that a request says its body has; undefined where it comes in chunks. */
+export function declaredLength({ headers }: IncomingMessage): number | undefined {
+  return headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : undefined;
+}
+
 /** One request's body. */
 export class Body implements RequestBody {
   readonly declaredLength: number | undefined;
@@ -61,9 +66,7 @@ export class Body implements RequestBody {
     this.#req = req;
     this.#owner = owner;
     this.#bounds = bounds;
-    const length = req.headers['content-length'];
-    if (req.headers['transfer-encoding'] !== undefined) this.declaredLength = undefined;
-    else this.declaredLength = length === undefined ? 0 : Number(length);
+    this.declaredLength = declaredLength(req);
     if (this.declaredLength === 0) this.#complete = true;
   }
 

@@ -3,6 +3,7 @@
  * a connection cannot run any number of exchanges, whose answers would lie in memory until their turn.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { declaredLength } from './body.ts';
 import type { HeldBytes } from './held-bytes.ts';
 
 /** A request that has come in. */
@@ -119,9 +120,8 @@ export class ClientConnection {
 }
 
 /** Most bytes of its body that a waiting request holds in memory. */
-function bodyAhead({ headers }: IncomingMessage): number {
-  if (headers['transfer-encoding'] !== undefined) return readAhead;
-  return Math.min(readAhead, Number(headers['content-length'] ?? 0));
+function bodyAhead(req: IncomingMessage): number {
+  return Math.min(readAhead, declaredLength(req) ?? readAhead);
 }
 
 function serve(server: RequestServer, request: Waiting): void {

@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Body } from './body.ts';
+import { type Body, declaredLength } from './body.ts';
 import type { ClientResponse } from './client-response.ts';
 
 /** How long a client may go on sending a body that nobody wants any more, after its answer has been written. */
@@ -54,9 +54,7 @@ export function linger(
 
 /** The same for a request that is no exchange: nobody has looked at its body. */
 export function lingerRefused(req: IncomingMessage, response: ClientResponse, memory: Memory): void {
-  const { 'transfer-encoding': coding, 'content-length': length } = req.headers;
-  const declaredLength = coding === undefined ? Number(length ?? 0) : undefined;
-  linger(req, { declaredLength, discard: () => void req.resume() }, response, memory);
+  linger(req, { declaredLength: declaredLength(req), discard: () => void req.resume() }, response, memory);
 }
 
 function isScarce({ pressure, held }: Memory): boolean {
