@@ -40,7 +40,7 @@ test('a warm-up leaves one cache, named after the code, and the next start takes
   );
   assert.equal(await said(), 'accepted');
   assert.equal(
-    await said('--max-old-space-size-percentage=60', '--max-semi-space-size=8', '--report-exclude-env'),
+    await said('--max-old-space-size-percentage=60', '--max-semi-space-size=4', '--report-exclude-env'),
     'accepted',
   );
 });
