@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { HeaderList } from './headers.ts';
 import { resetSocket } from './refuse-raw.ts';
 import type { RenderedReply } from './reply.ts';
-import { sendWithHead, writeHead } from './response-head.ts';
+import { sendWithHead, writeChunk, writeHead } from './response-head.ts';
 import { SseTail } from './sse-tail.ts';
 
 /** A client that reads nothing of its response. */
@@ -24,8 +24,10 @@ export class ClientResponse {
   #closeDelimited = false;
   #pending = 0;
   #draining = false;
-  /** The first bytes, which leave with the head; empty: there are none yet. Undefined: the head has left, or is not known. */
-  #first: string | Buffer | undefined;
+  /** The head waits for the first bytes, which leave with it. */
+  #headWaits = false;
+  /** They are only lent: whoever has given them flushes before they are overwritten. */
+  #first: Buffer | undefined;
 
   constructor(res: ServerResponse, guard?: StallGuard) {
     this.#res = res;
@@ -66,30 +68,31 @@ export class ClientResponse {
       !headers.has('content-encoding') &&
       !headers.has('content-length');
     if (inBand) this.#tail = new SseTail();
-    this.#first = '';
+    this.#headWaits = true;
   }
 
   /** Hands over bytes, which are only lent; false when the client reads more slowly than the upstream writes. */
   write(chunk: Buffer): boolean {
     this.#tail?.push(chunk);
-    if (this.#first === '') {
-      this.#first = chunk.length <= joined ? chunk.toString('latin1') : Buffer.from(chunk);
+    if (this.#headWaits && this.#first === undefined) {
+      this.#first = chunk;
       return true;
     }
     this.flush();
     // Straight to the socket and in one buffer: Node would write four, and in a later tick.
     const { socket } = this.#res;
     if (socket === null || socket.destroyed) return true;
-    return socket.write(this.#res.chunkedEncoding ? framed(chunk) : Buffer.from(chunk));
+    return writeChunk(socket, chunk, this.#res.chunkedEncoding);
   }
 
   /** Sends a head, and the bytes that leave with it. */
   flush(): void {
+    if (!this.#headWaits) return;
     const first = this.#first;
-    if (first === undefined) return;
+    this.#headWaits = false;
     this.#first = undefined;
     if (this.#res.destroyed || this.#res.writableEnded) return;
-    if (first === '') this.#res.flushHeaders();
+    if (first === undefined) this.#res.flushHeaders();
     else sendWithHead(this.#res, first);
   }
 
@@ -123,10 +126,11 @@ export class ClientResponse {
   /** The response is whole. */
   end(trailers: string[]): void {
     const first = this.#first;
-    if (typeof first === 'string' && trailers.length === 0) {
-      // All of it is here: as text it goes in one piece with the head, which costs less than a list of buffers.
+    if (first !== undefined && this.#res.chunkedEncoding && trailers.length === 0) {
+      // All of it is here: as text it goes in one piece with the head and the last chunk.
+      this.#headWaits = false;
       this.#first = undefined;
-      this.#res.end(first, 'latin1');
+      this.#res.end(first.toString('latin1'), 'latin1');
       this.#watchRest();
       return;
     }
@@ -200,8 +204,6 @@ export class ClientResponse {
   }
 }
 
-/** Up to so many bytes go in one piece with the head. */
-const joined = 16 * 1024;
 const illegalPhrase = /[^\t\x20-\x7e\x80-\xff]/;
 
 /** One pass: an upstream may send thousands of lines, and to look for each among all would take seconds. */
@@ -215,18 +217,6 @@ function grouped({ flat, keys }: HeaderList): Record<string, string> {
   // An informational response has no content (RFC 9110 §8.6), and whoever believed a length would take the next head for it.
   fields.delete('content-length');
   return Object.fromEntries(fields);
-}
-
-/** A chunk of the chunked coding (RFC 9112 §7.1). */
-function framed(chunk: Buffer): Buffer {
-  const size = `${chunk.length.toString(16)}\r\n`;
-  const from = size.length;
-  const bytes = Buffer.allocUnsafe(from + chunk.length + 2);
-  bytes.write(size, 'latin1');
-  chunk.copy(bytes, from);
-  bytes[from + chunk.length] = 13;
-  bytes[from + chunk.length + 1] = 10;
-  return bytes;
 }
 
 function ignore(): void {}

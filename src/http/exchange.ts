@@ -274,6 +274,8 @@ export class HttpExchange extends Context implements AttemptOwner {
 
   /** @param reason why Sluice itself stops it; left out where its client has left */
   #stopAttempt(reason: ProblemCode | 'aborted' = 'aborted'): void {
+    // What its connection has lent is lent until the end of a read only, which it will not be told of.
+    this.#response.flush();
     const attempt = this.#attempt;
     this.#attempt = undefined;
     if (attempt === undefined || attempt.over) return;

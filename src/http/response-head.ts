@@ -4,12 +4,15 @@
  * frames the message and keeps the connection.
  */
 import { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { writeAsOne } from '../resources/one-write.ts';
 import type { HeaderList } from './headers.ts';
 
 /** What Node has below `writeHead`, documented nowhere and the same since Node 0.10: without it the head is written with that. */
 interface Headed {
   _storeHeader(head: string, fields?: undefined): void;
-  _send(text: string, encoding: 'latin1'): boolean;
+  readonly _header: string | null;
+  _headerSent: boolean;
   _hasBody: boolean;
   _contentLength: number | null;
   readonly _expect_continue: boolean;
@@ -47,16 +50,26 @@ export function announceKeepAlive(res: ServerResponse, milliseconds: number): vo
   (res as unknown as Headed)._keepAliveTimeout = milliseconds;
 }
 
-/** Sends the head and the first bytes of a body, which go on, in as few writes as can be; text is latin1. */
-export function sendWithHead(res: ServerResponse, first: string | Buffer): void {
+/** Sends the head and the first bytes of a body, which go on or are all of it, in one write; they are only lent. */
+export function sendWithHead(res: ServerResponse, first: Buffer): void {
   const { socket } = res;
-  if (canStore && res.chunkedEncoding && typeof first === 'string') {
-    (res as unknown as Headed)._send(`${first.length.toString(16)}\r\n${first}\r\n`, 'latin1');
+  const to = res as unknown as Headed;
+  if (socket === null || to._header === null || to._headerSent) {
+    res.write(Buffer.from(first));
     return;
   }
-  socket?.cork();
-  res.write(first, 'latin1');
-  socket?.uncork();
+  to._headerSent = true;
+  if (res.chunkedEncoding) writeAsOne(socket, `${to._header}${sizeOf(first)}`, first, '\r\n');
+  else writeAsOne(socket, to._header, first);
+}
+
+/** Sends bytes behind them, in a chunk of its own where the body is chunked (RFC 9112 §7.1); they are only lent. */
+export function writeChunk(socket: Socket, bytes: Buffer, chunked: boolean): boolean {
+  return chunked ? writeAsOne(socket, sizeOf(bytes), bytes, '\r\n') : writeAsOne(socket, '', bytes);
+}
+
+function sizeOf({ length }: Buffer): string {
+  return `${length.toString(16)}\r\n`;
 }
 
 interface Plain {

@@ -35,11 +35,12 @@ async function read(request: string, write: Write, [status, phrase, flat]: (type
     announceKeepAlive(res, 7000);
     const headers = new HeaderList([...flat]);
     write(res, status, phrase, headers);
-    if (res.chunkedEncoding) {
-      if (write === byNode) res.write('gr\xfc\xdf', 'latin1');
-      else sendWithHead(res, 'gr\xfc\xdf');
-      res.end();
-    } else res.end(headers.get('content-length') === '0' ? '' : 'ok', 'latin1');
+    const text = res.chunkedEncoding ? 'gr\xfc\xdf' : 'ok';
+    const empty =
+      headers.get('content-length') === '0' || res.req.method === 'HEAD' || status === 204 || status === 304;
+    if (!empty && write === byNode) res.write(text, 'latin1');
+    else if (!empty) sendWithHead(res, Buffer.from(text, 'latin1'));
+    res.end();
   });
   server.on('checkContinue', (req, res) => server.emit('request', req, res));
   server.listen(0, '127.0.0.1');

@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import type { HeaderList } from '../../http/headers.ts';
 import type { Indexed } from '../../resources/indexed-list.ts';
+import { writeAsOne } from '../../resources/one-write.ts';
 import { type BodyLength, bodyLength, keptFor } from './body-length.ts';
 import { ChunkedDecoder } from './chunked.ts';
 import { HeldHead } from './held-head.ts';
@@ -166,19 +167,13 @@ export class Http1Connection implements UploadOwner, Indexed {
     }
   }
 
-  /** A small body goes in one piece with its head: one buffer costs less than a list of two. */
   #write(head: string, body: Buffer): void {
     if (body.length > joined) {
       this.#socket.cork();
       this.#socket.write(head, 'latin1');
       this.#socket.write(body);
       this.#socket.uncork();
-      return;
-    }
-    const bytes = Buffer.allocUnsafe(head.length + body.length);
-    bytes.write(head, 'latin1');
-    body.copy(bytes, head.length);
-    this.#socket.write(bytes);
+    } else writeAsOne(this.#socket, head, body);
   }
 
   /** Returns what is behind the head, if anything is. */
