@@ -79,6 +79,7 @@ export abstract class Context implements Subject, Indexed {
   identityInLogs: string | undefined = undefined;
   tags: ReadonlySet<string> = noTags;
   told: Subject['told'] = undefined;
+  judgedAt = 0;
   phase: Phase = 'policy';
 
   protected readonly core: Core;
@@ -196,6 +197,7 @@ export abstract class Context implements Subject, Indexed {
   }
 
   judged(policy: string, decision: string, milliseconds: number, enforced: boolean, at: number): void {
+    this.judgedAt = at;
     this.observer.judged(policy, decision, milliseconds, enforced, at);
   }
 

@@ -20,7 +20,7 @@ import { isStream } from './reading.ts';
 import { errorFacts, renderReply } from './reply.ts';
 import { Retries } from './retries.ts';
 
-/** Of so many chunks of an answer the delay of one is measured. */
+/** Of so many chunks of an answer the delay of one is measured; not of the first one, which waits for the head. */
 const delaySample = 64;
 
 /** See the module. */
@@ -123,7 +123,7 @@ export class HttpExchange extends Context implements AttemptOwner {
   attemptData(attempt: UpstreamAttempt, chunk: Buffer): boolean {
     this.bytesOut += chunk.length;
     // A sample of the delays: two looks at the clock for each chunk would cost more than they tell.
-    const from = this.#chunks++ % delaySample === 0 ? performance.now() : 0;
+    const from = this.#chunks++ % delaySample === 1 ? performance.now() : 0;
     const ready = this.#drain !== undefined || this.#response.write(chunk);
     if (this.#drain !== undefined) this.undelivered += chunk.length;
     else if (from > 0) this.observer.chunkDelay(performance.now() - from);

@@ -19,8 +19,7 @@ class Taken {
 }
 
 /** Runs one group of limits; resolves to the refusal, or undefined to go on. */
-export function runLimits(step: LimitStep, subject: Subject): Outcome {
-  const started = performance.now();
+export function runLimits(step: LimitStep, subject: Subject, started: number): Outcome {
   const taken = new Taken();
   let waiting: Promise<Decision | undefined> | undefined;
   for (const entry of step.entries) {

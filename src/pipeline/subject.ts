@@ -21,6 +21,8 @@ export interface Subject extends RequestContext {
   /** What the client will be told of its limits. */
   told: ToldLimits | undefined;
   addHooks(hooks: ExchangeHooks): void;
+  /** When a policy judged last (`performance.now()`); 0: none has. */
+  readonly judgedAt: number;
   /** A policy has judged, `at` by `performance.now()`; for traces. */
   judged(policy: string, decision: string, milliseconds: number, enforced: boolean, at: number): void;
 }

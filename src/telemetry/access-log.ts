@@ -3,7 +3,7 @@ import { knownOutput, type UsageReport } from '../llm/usage.ts';
 import type { OutcomeKind, ProblemCode } from '../policy.ts';
 import type { TruncationPhase } from './labels.ts';
 import type { RootLog } from './log.ts';
-import { scrub, scrubName } from './redact.ts';
+import { scrubName } from './redact.ts';
 
 /** Tokens of an answer, as far as they are known. */
 export interface AnswerTokens {
@@ -77,9 +77,8 @@ export function writeAccess(log: RootLog, record: AccessRecord): void {
   if (!log.infoEnabled) return;
   const { route, upstream, decision, code, keyId, model, responseModel, tokens, truncated, traceId, identity } = record;
   let line = `"msg":"exchange","request_id":${quoted(record.requestId)},"client":${quoted(record.client)}`;
-  if (route !== undefined) line += `,"route":${quoted(route)}`;
-  if (upstream !== undefined) line += `,"upstream":${quoted(upstream)}`;
-  line += `,"method":${quoted(bounded(record.method, 32))},"path":${quoted(scrub(record.path, MAX_PATH))},"status":${record.status}`;
+  line += namesOf(route, upstream);
+  line += `,"method":${quoted(bounded(record.method, 32))},"path":${quoted(scrubName(record.path, MAX_PATH))},"status":${record.status}`;
   if (decision !== undefined) line += `,"decision":${JSON.stringify(decision)}`;
   line += `,"outcome":"${record.outcome}"`;
   if (code !== undefined) line += `,"code":"${code}"`;
@@ -98,6 +97,21 @@ export function writeAccess(log: RootLog, record: AccessRecord): void {
   if (traceId !== undefined) line += `,"trace_id":"${traceId}"`;
   if (identity !== undefined) line += `,"identity":${quoted(scrubName(identity, MAX_IDENTITY))}`;
   log.writeInfo(line);
+}
+
+/** Those of the line before, which the next one nearly always has too. */
+let names: Pick<AccessRecord, 'route' | 'upstream'> & { readonly text: string } = {
+  route: undefined,
+  upstream: undefined,
+  text: '',
+};
+
+function namesOf(route: string | undefined, upstream: string | undefined): string {
+  if (names.route === route && names.upstream === upstream) return names.text;
+  let text = route === undefined ? '' : `,"route":${quoted(route)}`;
+  if (upstream !== undefined) text += `,"upstream":${quoted(upstream)}`;
+  names = { route, upstream, text };
+  return text;
 }
 
 /** ASCII without what JSON escapes, as nearly everything here is. */

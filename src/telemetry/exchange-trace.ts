@@ -13,14 +13,14 @@ import { Judgements } from './judgements.ts';
 import { scrub } from './redact.ts';
 import * as semconv from './semconv.ts';
 import { type SpanOrigin, type SpanParts, toSpan } from './span.ts';
-import { type IdSource, isInShare, parseTraceparent, type TraceParent } from './trace-context.ts';
+import { type IdSource, parseTraceparent, type TraceParent } from './trace-context.ts';
 import type { AttemptStart, AttemptTrace, ExchangeEnd, ExchangeStart, ExchangeTrace } from './tracing.ts';
 
 /** What all exchanges of one app share. */
 export interface Recorder extends SpanOrigin {
   readonly ids: IdSource;
-  /** Share of new traces that are recorded, from 0 to 1. */
-  readonly share: number;
+  /** Whether a new trace is recorded. */
+  readonly inShare: (traceId: string) => boolean;
   /** Whether unsampled exchanges that went wrong are exported too. */
   readonly keepErrors: boolean;
   /** And those whose first byte came later than so many milliseconds; 0: none. */
@@ -64,7 +64,7 @@ export class RecordedExchange implements ExchangeTrace, CommandOwner {
     this.#parent = trusted ? inbound : undefined;
     this.#link = trusted ? undefined : inbound;
     this.traceId = this.#parent?.traceId ?? recorder.ids.traceId();
-    this.sampled = this.#parent?.sampled ?? isInShare(this.traceId, recorder.share);
+    this.sampled = this.#parent?.sampled ?? recorder.inShare(this.traceId);
     this.recording = this.sampled || recorder.keepErrors || recorder.keepSlowMs > 0;
     this.#startedAt = start.startTime ?? performance.now();
     // Without a valid traceparent the tracestate must not be used (W3C Trace Context §3.3.1).

@@ -60,16 +60,20 @@ export function createIds(): IdSource {
   return { traceId: () => take(TRACE_DIGITS), spanId: () => take(SPAN_DIGITS) };
 }
 
-/** 2^52: what the last 13 digits of a trace id can be. */
-const RANDOM_RANGE = 2 ** 52;
+/** What the last digits of a trace id can be: 2^52. */
+const SHARE_DIGITS = 13;
+const RANDOM_RANGE = 16 ** SHARE_DIGITS;
 
 /**
- * Whether a trace belongs to the sampled share. It rests on the id's last digits, as OpenTelemetry's consistent
- * probability sampling does, so that every participant with at least this share keeps the same traces.
+ * Tells of the ids of traces whether they belong to the sampled share. It rests on the id's last digits, as OpenTelemetry's
+ * consistent probability sampling does, so that every participant with at least this share keeps the same traces.
  * @param share from 0 to 1.
  */
-export function isInShare(traceId: string, share: number): boolean {
-  if (share >= 1) return true;
-  if (share <= 0) return false;
-  return Number.parseInt(traceId.slice(19), 16) >= (1 - share) * RANDOM_RANGE;
+export function shareOf(share: number): (traceId: string) => boolean {
+  if (share >= 1) return () => true;
+  const least = Math.ceil((1 - share) * RANDOM_RANGE);
+  if (share <= 0 || least >= RANDOM_RANGE) return () => false;
+  // As text: digits of one length have the order of their numbers.
+  const text = least.toString(16).padStart(SHARE_DIGITS, '0');
+  return (traceId) => traceId.slice(-SHARE_DIGITS) >= text;
 }

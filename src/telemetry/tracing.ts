@@ -152,7 +152,7 @@ export interface Tracing {
 export async function createTracing(options: TracingOptions, log: Log): Promise<Tracing | undefined> {
   if (options.endpoint === '') return undefined;
   const url = tracesUrl(options.endpoint);
-  const [{ createSpanExport }, { startExchange }, { createIds }] = await Promise.all([
+  const [{ createSpanExport }, { startExchange }, { createIds, shareOf }] = await Promise.all([
     import('./span-export.ts'),
     import('./exchange-trace.ts'),
     import('./trace-context.ts'),
@@ -168,7 +168,7 @@ export async function createTracing(options: TracingOptions, log: Log): Promise<
   );
   const recorder = {
     ids: createIds(),
-    share: options.sample,
+    inShare: shareOf(options.sample),
     keepErrors: options.keepErrors ?? true,
     keepSlowMs: options.keepSlowMs ?? 30_000,
     scope: { name: 'sluice', version: options.version },

@@ -62,7 +62,7 @@ export class UpstreamAttempt implements PooledRequest {
   #over = false;
   /** One for all deadlines: it fires as soon as any of them may have passed, and sees then which has. */
   #timer: NodeJS.Timeout | undefined;
-  /** When something was last sent or received; deadlines of silence count from here. */
+  /** When something was last sent; deadlines of silence count from here, or from what was read since. */
   #activeAt = 0;
 
   constructor(owner: AttemptOwner, number: number, upstream: Upstream, headers: HeaderList) {
@@ -107,7 +107,7 @@ export class UpstreamAttempt implements PooledRequest {
       body: message.body,
     };
     if (shortestTimeout > 0) this.#timer = setTimeout(onTimer, shortestTimeout, this);
-    pool.dispatch(this);
+    pool.dispatch(this, this.dispatchedAt);
   }
 
   /** Stops it without telling the owner. */
@@ -131,10 +131,10 @@ export class UpstreamAttempt implements PooledRequest {
     this.#leave();
   }
 
-  started(connection: Http1Connection, timings: ConnectTimings | undefined): void {
+  started(connection: Http1Connection, timings: ConnectTimings | undefined, at: number): void {
     this.#connection = connection;
-    this.sentAt = performance.now();
-    this.#activeAt = this.sentAt;
+    this.sentAt = at;
+    this.#activeAt = at;
     this.timings = timings;
   }
 
@@ -153,14 +153,12 @@ export class UpstreamAttempt implements PooledRequest {
     // No content can follow, and a length of it would make the client wait for some (RFC 9110 §8.6).
     if (status === 204) headers.delete('content-length');
     this.answered = true;
-    this.answeredAt = performance.now();
-    this.#activeAt = this.answeredAt;
+    this.answeredAt = this.#connection?.readAt;
     this.#owner.attemptHead(this, status, reason, headers);
   }
 
   data(chunk: Buffer): void {
     if (this.#over) return;
-    this.#activeAt = performance.now();
     if (!this.#owner.attemptData(this, chunk)) this.#connection?.pause();
   }
 
@@ -202,8 +200,10 @@ export class UpstreamAttempt implements PooledRequest {
     const excused = this.answered ? this.#connection?.paused === true : this.#starved || this.#connection === undefined;
     if (excused) this.#activeAt = now;
     const silence = this.answered ? idle : firstByte;
+    // A head that comes byte by byte is no answer yet.
+    const read = this.answered ? (this.#connection?.readAt ?? 0) : 0;
     if (silence > 0) {
-      left.push(this.#activeAt + silence - now);
+      left.push(Math.max(this.#activeAt, read) + silence - now);
       if (isOver(left.at(-1))) {
         this.fail(this.#silent(silence));
         return;

@@ -11,8 +11,11 @@ import type { RequestMessage } from './http1/request-head.ts';
 /** A request on its way. */
 export interface PooledRequest extends ResponseHandler {
   readonly message: RequestMessage;
-  /** It has a connection, and its head is about to be written. `timings` of the connection that was opened for it. */
-  started(connection: Http1Connection, timings: ConnectTimings | undefined): void;
+  /**
+   * It has a connection, and its head is about to be written, `at` (by `performance.now()`). `timings` of the connection
+   * that was opened for it.
+   */
+  started(connection: Http1Connection, timings: ConnectTimings | undefined, at: number): void;
 }
 
 /** Bounds of a pool. */
@@ -78,12 +81,12 @@ export class ConnectionPool implements ConnectionOwner {
     return this.#inFlight >= this.#options.connections + this.#options.queue;
   }
 
-  /** Sends a request; pair with {@link done} once it has ended. */
-  dispatch(request: PooledRequest): void {
+  /** Sends a request, `at` (by `performance.now()`); pair with {@link done} once it has ended. */
+  dispatch(request: PooledRequest, at: number): void {
     this.#inFlight++;
-    const connection = this.#takeIdle();
+    const connection = this.#takeIdle(at);
     if (connection !== undefined) {
-      this.#start(connection, request, undefined);
+      this.#start(connection, request, undefined, at);
       return;
     }
     this.#waiting.add(request);
@@ -106,7 +109,7 @@ export class ConnectionPool implements ConnectionOwner {
 
   released(connection: Http1Connection, idleMs: number): void {
     const { max_age: maxAge } = this.#options;
-    const now = performance.now();
+    const now = connection.readAt;
     this.#busy.delete(connection);
     if (this.#closed || (maxAge > 0 && now - connection.openedAt >= maxAge)) {
       connection.destroy();
@@ -115,7 +118,7 @@ export class ConnectionPool implements ConnectionOwner {
     connection.idleUntil = now + idleMs;
     const next = this.#next();
     if (next !== undefined) {
-      this.#start(connection, next, undefined);
+      this.#start(connection, next, undefined, performance.now());
       return;
     }
     this.#idle.push(connection);
@@ -148,11 +151,11 @@ export class ConnectionPool implements ConnectionOwner {
   }
 
   /** The one that was used last: the others may grow idle and go. */
-  #takeIdle(): Http1Connection | undefined {
+  #takeIdle(now: number): Http1Connection | undefined {
     for (;;) {
       const connection = this.#idle.pop();
       if (connection === undefined) return undefined;
-      if (connection.usable(performance.now(), this.#options.max_age)) return connection;
+      if (connection.usable(now, this.#options.max_age)) return connection;
       connection.destroy();
     }
   }
@@ -165,9 +168,9 @@ export class ConnectionPool implements ConnectionOwner {
     return undefined;
   }
 
-  #start(connection: Http1Connection, request: PooledRequest, timings: ConnectTimings | undefined): void {
+  #start(connection: Http1Connection, request: PooledRequest, timings: ConnectTimings | undefined, at: number): void {
     this.#busy.add(connection);
-    request.started(connection, timings);
+    request.started(connection, timings, at);
     try {
       connection.send(request.message, request);
     } catch (error) {
@@ -208,7 +211,7 @@ export class ConnectionPool implements ConnectionOwner {
     // Those that could not be read into the buffer, through a tunnel.
     socket.on('data', (bytes: Buffer) => connection.read(bytes));
     const request = this.#next();
-    if (request !== undefined) this.#start(connection, request, timingsOf(socket));
+    if (request !== undefined) this.#start(connection, request, timingsOf(socket), performance.now());
     else this.released(connection, keepAliveMs);
   }
 

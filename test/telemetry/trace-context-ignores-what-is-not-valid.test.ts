@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createIds, formatTraceparent, isInShare, parseTraceparent } from '../../src/telemetry/trace-context.ts';
+import { createIds, formatTraceparent, parseTraceparent, shareOf } from '../../src/telemetry/trace-context.ts';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const SPAN = '00f067aa0ba902b7';
@@ -54,12 +54,18 @@ test('the sampled share is what was asked for, and a larger share keeps what a s
   let kept = 0;
   for (let i = 0; i < 20_000; i += 1) {
     const id = ids.traceId();
-    if (isInShare(id, 0.1)) {
+    if (shareOf(0.1)(id)) {
       kept += 1;
-      assert.ok(isInShare(id, 0.5));
+      assert.ok(shareOf(0.5)(id));
     }
-    assert.ok(isInShare(id, 1));
-    assert.ok(!isInShare(id, 0));
+    assert.ok(shareOf(1)(id));
+    assert.ok(!shareOf(0)(id));
   }
   assert.ok(kept > 1700 && kept < 2300, `${kept} of 20,000 at 10 %`);
+  const id = (last: string) => `${'f'.repeat(19)}${last}`;
+  const half = shareOf(0.5);
+  assert.deepEqual(['7ffffffffffff', '8000000000000', '0000000000000'].map(id).map(half), [false, true, false]);
+  assert.equal(shareOf(Number.MIN_VALUE)(id('fffffffffffff')), false);
+  assert.equal(shareOf(1 - 2 ** -50)(id('0000000000004')), true);
+  assert.equal(shareOf(1 - 2 ** -50)(id('0000000000003')), false);
 });

@@ -60,6 +60,8 @@ const headEnd = Buffer.from('\r\n\r\n');
 export class Http1Connection implements UploadOwner, Indexed {
   listIndex = -1;
   readonly openedAt = performance.now();
+  /** When something was last read, or it was opened (`performance.now()`). */
+  readAt = this.openedAt;
   /** When it has been idle for too long; kept by its pool. */
   idleUntil = 0;
   /** Whole responses that it has brought. */
@@ -156,6 +158,7 @@ export class Http1Connection implements UploadOwner, Indexed {
       return;
     }
     this.#touched = true;
+    this.readAt = performance.now();
     try {
       let rest: Buffer | undefined = bytes;
       while (rest !== undefined) rest = this.#length === undefined ? this.#readHead(rest) : this.#readBody(rest);

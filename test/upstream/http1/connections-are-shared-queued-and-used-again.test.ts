@@ -62,7 +62,7 @@ function ask(
       reject(error);
     },
   };
-  pool.dispatch(request);
+  pool.dispatch(request, performance.now());
   return Object.assign(promise, { request });
 }
 
