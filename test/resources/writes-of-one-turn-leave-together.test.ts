@@ -35,6 +35,18 @@ test('what several write in one turn of the loop, also behind promises, is one w
   assert.deepEqual(reads, ['abc', 'd']);
 });
 
+test('texts and bytes keep their order', async (t) => {
+  const { socket, reads } = await pair(t);
+  writeTogether(socket);
+  socket.write('a ü ');
+  socket.write(Buffer.from('b '));
+  socket.write('c ');
+  socket.write('64', 'hex');
+  socket.write(' e');
+  await wait(50);
+  assert.equal(reads.join(''), 'a ü b c d e');
+});
+
 test('an end behind a write takes it along, and a destroyed socket throws nothing', async (t) => {
   const { socket, reads } = await pair(t);
   writeTogether(socket);
