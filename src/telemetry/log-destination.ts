@@ -22,11 +22,13 @@ export interface LogDestination extends LineSink {
 export const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
 /**
- * Lines are gathered up to this many characters or this many milliseconds: one write, and one wake of a thread of the pool,
- * for some eighty exchanges. A pipe, which takes 64 KiB at once, has room for two.
+ * Lines are gathered up to this many bytes or this many milliseconds: one write, and one wake of a thread of the pool, for
+ * some eighty exchanges. A pipe, which takes 64 KiB at once, has room for two.
  */
-const BATCH_LENGTH = 32 * 1024;
+const BATCH_BYTES = 32 * 1024;
 const BATCH_MS = 100;
+/** Of a code unit of UTF-16 in UTF-8. */
+const MOST_BYTES = 3;
 
 const FLUSH_DEADLINE_MS = 1000;
 
@@ -61,14 +63,21 @@ function openDescriptor(fd: number, onRecovered: (lost: number) => void): LogDes
   // stopped holds a thread that the exit waits for.
   if (fd === 1) void process.stdout;
   if (fd === 2) void process.stderr;
-  const stream = pino.destination({ dest: fd, sync: false, minLength: 1, maxLength: MAX_WAITING_BYTES });
+  const stream = pino.destination({
+    dest: fd,
+    sync: false,
+    minLength: 1,
+    maxLength: MAX_WAITING_BYTES,
+    contentMode: 'buffer',
+  });
   let dropped = 0;
   let reported = 0;
   let closed = false;
   let broken = false;
   let timer: NodeJS.Timeout | undefined;
-  // Gathered here and not by sonic-boom, which counts the bytes of the whole batch again for each line.
-  let batch = '';
+  // Written out line by line: while they are texts, made of many pieces, each collection of garbage would copy them all.
+  let batch = Buffer.allocUnsafeSlow(BATCH_BYTES);
+  let used = 0;
   let lines = 0;
   /** Lines of the write that is being handed over: sonic-boom tells of a drop before its `write` returns. */
   let handed = 0;
@@ -93,12 +102,16 @@ function openDescriptor(fd: number, onRecovered: (lost: number) => void): LogDes
 
   const handOver = () => {
     if (lines === 0) return;
-    handed = lines;
-    const text = batch;
+    const bytes = batch.subarray(0, used);
+    batch = Buffer.allocUnsafeSlow(BATCH_BYTES);
+    used = 0;
+    pass(bytes, lines);
+  };
+  const pass = (bytes: Buffer, count: number) => {
+    handed = count;
     lines = 0;
-    batch = '';
     // Written at once, or behind the write that is under way.
-    stream.write(text);
+    (stream.write as (bytes: unknown) => boolean)(bytes); // what buffers it takes its types do not tell
   };
   const writeOut = () => {
     timer = undefined;
@@ -108,10 +121,15 @@ function openDescriptor(fd: number, onRecovered: (lost: number) => void): LogDes
   return {
     write(line) {
       if (closed) return;
-      batch += line;
+      const most = line.length * MOST_BYTES;
+      if (used + most > BATCH_BYTES) handOver();
+      if (most > BATCH_BYTES) {
+        pass(Buffer.from(line), 1);
+        return;
+      }
+      used += batch.write(line, used);
       lines += 1;
-      if (batch.length >= BATCH_LENGTH) handOver();
-      else timer ??= setTimeout(writeOut, BATCH_MS).unref();
+      timer ??= setTimeout(writeOut, BATCH_MS).unref();
     },
     hurry() {
       if (closed) return;
