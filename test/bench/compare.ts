@@ -9,6 +9,7 @@ import {
   cpuPerRequest,
   firstByteMs,
   residentWithStreams,
+  SHORT_STREAM,
   warmUp,
 } from './measures.ts';
 import { cpuNs, residentBytes } from './process-tree.ts';
@@ -19,7 +20,8 @@ import { type Bench, progress } from './setting.ts';
 const REQUESTS = 12_000;
 /** How many are measured before the warm-up. */
 const FIRST_REQUESTS = 2000;
-const OPEN_REQUESTS = 1000;
+const OPEN_REQUESTS = 2000;
+const STREAM_WARM_UP_MS = 2000;
 /** Fresh processes whose memory is looked at. */
 const MEMORY_RUNS = 3;
 
@@ -110,6 +112,8 @@ async function measureOnce(
   samples.chunkLoadBusy[round] = chunk.loadBusy;
   samples.chunksPerSecond[round] = chunk.perSecond;
   samples.eventsPerRead[round] = chunk.eventsPerRead;
+  // Streams take another way than the answers before them.
+  await warmUp(processes, running, STREAM_WARM_UP_MS, SHORT_STREAM);
   const before = cpuNs(running.pid);
   const times = await firstByteMs(processes, running, OPEN_REQUESTS);
   samples.openRequest[round] = (cpuNs(running.pid) - before) / 1000 / OPEN_REQUESTS;

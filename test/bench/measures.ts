@@ -39,6 +39,8 @@ export const OPEN_RATE = 200;
 /** Of a request's body. */
 export const BODY_BYTES = 1500;
 export const ANSWER = 'json-1700';
+/** What the open loop asks for. */
+export const SHORT_STREAM = 'sse-3-1-200';
 /** 10,000 events a second. */
 export const CHUNK_LOAD: Streams = { streams: 100, intervalMs: 10 };
 
@@ -62,9 +64,14 @@ const WARM_UP_STEP = 1000;
  * Sends requests for so many milliseconds. What compiles itself while it runs would else be measured while it does; and V8
  * forgets much of that when a process rests, as each does while the others are measured.
  */
-export async function warmUp(processes: BenchProcesses, running: Running, milliseconds = 5000): Promise<void> {
+export async function warmUp(
+  processes: BenchProcesses,
+  running: Running,
+  milliseconds = 5000,
+  model = ANSWER,
+): Promise<void> {
   const until = performance.now() + milliseconds;
-  while (performance.now() < until) await cpuPerRequest(processes, running, WARM_UP_STEP);
+  while (performance.now() < until) await cpuPerRequest(processes, running, WARM_UP_STEP, { model });
 }
 
 /**
@@ -119,7 +126,7 @@ export async function firstByteMs(
   { target }: Pick<Running, 'target'>,
   requests: number,
 ): Promise<number[]> {
-  const load = { model: 'sse-3-1-200', bodyBytes: BODY_BYTES, requests, perSecond: OPEN_RATE };
+  const load = { model: SHORT_STREAM, bodyBytes: BODY_BYTES, requests, perSecond: OPEN_RATE };
   const times = await processes.load({ ...target, ...load, kind: 'open' });
   return times.toSorted((a, b) => a - b);
 }

@@ -1,6 +1,6 @@
 /** Sluice as it is shipped, its bundle started as the image starts it, with more and more switched on. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import packageJson from '../../../package.json' with { type: 'json' };
@@ -72,7 +72,10 @@ export function sluice(name: string, setting: SluiceSetting): Contender {
     name,
     version: () => packageJson.version,
     async start({ upstream, folder, spawn }) {
-      const file = join(folder, 'proxy.yaml');
+      // Alone in its directory, which Sluice watches: what the process writes goes to a file in `folder`.
+      const own = join(folder, 'config');
+      mkdirSync(own);
+      const file = join(own, 'proxy.yaml');
       writeFileSync(file, yamlOf(upstream, setting));
       const command = setting.fromSource === true ? [process.execPath, join(root, 'src/main.ts')] : sluiceCommand();
       const env = { BENCH_KEY: 'sk-bench-key-1234', ...setting.env };
