@@ -54,7 +54,7 @@ export function announceKeepAlive(res: ServerResponse, milliseconds: number): vo
 export function sendWithHead(res: ServerResponse, first: Buffer): void {
   const { socket } = res;
   const to = res as unknown as Headed;
-  if (socket === null || to._header === null || to._headerSent) {
+  if (socket === null || typeof to._header !== 'string' || to._headerSent) {
     res.write(Buffer.from(first));
     return;
   }
