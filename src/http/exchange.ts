@@ -128,6 +128,8 @@ export class HttpExchange extends Context implements AttemptOwner {
     if (this.#drain !== undefined) this.undelivered += chunk.length;
     else if (from > 0) this.observer.chunkDelay(performance.now() - from);
     this.reading?.push(chunk);
+    // Hooks are shown what has left.
+    if (this.hooks.watchChunks) this.#response.flush();
     this.hooks.chunk(chunk);
     this.#drain?.take(chunk.length);
     if (!ready) this.#response.onceDrained(() => attempt.resume());
@@ -139,16 +141,15 @@ export class HttpExchange extends Context implements AttemptOwner {
   }
 
   attemptEnd(attempt: UpstreamAttempt, trailers: string[]): void {
+    const draining = this.#drain !== undefined;
+    // An answer that came before the whole body: the rest of it is read by nobody any more.
+    if (!draining && !this.body.complete) linger(this.req, this.body, this.#response, this.core);
+    // Before all that could throw: its last bytes are only lent.
+    if (!draining) this.#response.end(trailers);
     this.reading?.end(true);
     this.observer.attemptEnded(attempt, this.status, undefined);
     this.#attempt = undefined;
-    if (this.#drain !== undefined) {
-      this.#drained();
-      return;
-    }
-    // An answer that came before the whole body: the rest of it is read by nobody any more.
-    if (!this.body.complete) linger(this.req, this.body, this.#response, this.core);
-    this.#response.end(trailers);
+    if (draining) this.#drained();
   }
 
   attemptFailed(attempt: UpstreamAttempt, failure: Failure): void {

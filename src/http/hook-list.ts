@@ -32,6 +32,11 @@ export class HookList {
     }
   }
 
+  /** Whether any wants to see bytes. */
+  get watchChunks(): boolean {
+    return this.#chunk !== undefined;
+  }
+
   /** Shows bytes that have gone to the client. */
   chunk(bytes: Buffer): void {
     if (this.#chunk === undefined) return;

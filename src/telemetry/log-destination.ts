@@ -76,7 +76,7 @@ function openDescriptor(fd: number, onRecovered: (lost: number) => void): LogDes
   let broken = false;
   let timer: NodeJS.Timeout | undefined;
   // Written out line by line: while they are texts, made of many pieces, each collection of garbage would copy them all.
-  let batch = Buffer.allocUnsafeSlow(BATCH_BYTES);
+  const batch = Buffer.allocUnsafeSlow(BATCH_BYTES);
   let used = 0;
   let lines = 0;
   /** Lines of the write that is being handed over: sonic-boom tells of a drop before its `write` returns. */
@@ -102,8 +102,8 @@ function openDescriptor(fd: number, onRecovered: (lost: number) => void): LogDes
 
   const handOver = () => {
     if (lines === 0) return;
-    const bytes = batch.subarray(0, used);
-    batch = Buffer.allocUnsafeSlow(BATCH_BYTES);
+    // A copy: what waits for a slow reader must hold no more than its bytes.
+    const bytes = Buffer.from(batch.subarray(0, used));
     used = 0;
     pass(bytes, lines);
   };

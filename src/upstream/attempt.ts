@@ -62,7 +62,7 @@ export class UpstreamAttempt implements PooledRequest {
   #over = false;
   /** One for all deadlines: it fires as soon as any of them may have passed, and sees then which has. */
   #timer: NodeJS.Timeout | undefined;
-  /** When something was last sent; deadlines of silence count from here, or from what was read since. */
+  /** When something was last sent or received; deadlines of silence count from here. */
   #activeAt = 0;
 
   constructor(owner: AttemptOwner, number: number, upstream: Upstream, headers: HeaderList) {
@@ -153,12 +153,14 @@ export class UpstreamAttempt implements PooledRequest {
     // No content can follow, and a length of it would make the client wait for some (RFC 9110 §8.6).
     if (status === 204) headers.delete('content-length');
     this.answered = true;
-    this.answeredAt = this.#connection?.readAt;
+    this.answeredAt = this.#readAt;
+    this.#activeAt = this.#readAt;
     this.#owner.attemptHead(this, status, reason, headers);
   }
 
   data(chunk: Buffer): void {
     if (this.#over) return;
+    this.#activeAt = this.#readAt;
     if (!this.#owner.attemptData(this, chunk)) this.#connection?.pause();
   }
 
@@ -200,10 +202,8 @@ export class UpstreamAttempt implements PooledRequest {
     const excused = this.answered ? this.#connection?.paused === true : this.#starved || this.#connection === undefined;
     if (excused) this.#activeAt = now;
     const silence = this.answered ? idle : firstByte;
-    // A head that comes byte by byte is no answer yet.
-    const read = this.answered ? (this.#connection?.readAt ?? 0) : 0;
     if (silence > 0) {
-      left.push(Math.max(this.#activeAt, read) + silence - now);
+      left.push(this.#activeAt + silence - now);
       if (isOver(left.at(-1))) {
         this.fail(this.#silent(silence));
         return;
@@ -219,6 +219,11 @@ export class UpstreamAttempt implements PooledRequest {
     return this.answered
       ? new AttemptError('upstream_idle_timeout', `nothing sent for ${ms} ms`)
       : new AttemptError('upstream_first_byte_timeout', `no answer within ${ms} ms`);
+  }
+
+  /** When what is being told was read. */
+  get #readAt(): number {
+    return this.#connection?.readAt ?? 0;
   }
 
   get #starved(): boolean {

@@ -132,6 +132,22 @@ test('throwing response hooks hurt nobody', async (t) => {
   assert.equal((await ask()).status, 200);
 });
 
+test('bytes that a hook is shown have left already: the client gets them as they were', async (t) => {
+  let seen = 0;
+  const scribbler = policyOf('scribbler', () => ({
+    request: () => ({
+      chunk(bytes) {
+        seen += bytes.length;
+        (bytes as Buffer).fill('X');
+      },
+    }),
+  }));
+  const { ask } = await start(t, [scribbler]);
+  const text = await (await ask()).text();
+  assert.equal(seen, Buffer.byteLength(text));
+  assert.doesNotThrow(() => JSON.parse(text), text);
+});
+
 test('what the client sent cannot be changed', async (t) => {
   const errors: unknown[] = [];
   const meddler = policyOf('meddler', () => ({

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { startProvider } from '../support/fake-provider.ts';
 import { startRawUpstream } from '../support/raw-upstream.ts';
 import { selfSignedCertificate } from '../support/self-signed-certificate.ts';
@@ -102,4 +103,23 @@ test('egress_proxy reaches the upstream by CONNECT, and NO_PROXY exempts it', as
   );
   assert.equal((await fetch(`${direct.url}/openai/x`)).status, 200);
   assert.equal(asked.length, 1);
+});
+
+test('an upstream that sends nothing but framing is silent', async (t) => {
+  const upstream = await startRawUpstream(
+    async ({ write }) => {
+      await write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n1;');
+      // An extension of a chunk, byte by byte.
+      for (let i = 0; i < 100 && (await write('a')); i++) await wait(50);
+    },
+    { t },
+  );
+  const timeouts = { idle: '250ms' };
+  const proxy = await startProxy({ upstream: upstream.url, upstreamOptions: { timeouts } }, { t });
+  const began = performance.now();
+  await assert.rejects(fetch(`${proxy.url}/openai/x`).then((answer) => answer.text()));
+  const took = performance.now() - began;
+  assert.ok(took > 200 && took < 3000, `cut after ${took} ms`);
+  const line = await proxy.logged(({ msg }) => msg === 'exchange');
+  assert.equal(line.code, 'upstream_idle_timeout');
 });

@@ -44,6 +44,21 @@ test('a reader that has stopped costs lines, which are counted, not memory, loop
   assert.ok(performance.now() - started < 5000);
 });
 
+test('what waits for a reader that has stopped holds its bytes and no more, also where each line is handed over by itself', {
+  timeout: 30_000,
+}, async (t) => {
+  const { child, said } = run(
+    t,
+    `for (let i = 0; i < 20_000; i += 1) { log.warn({ i }, 'x'.repeat(200)); if (i % 100 === 0) await new Promise(setImmediate); }
+     say(JSON.stringify({ dropped: log.dropped(), held: process.memoryUsage().arrayBuffers }));
+     log.close().then(() => process.exit(0));`,
+  );
+  child.stdout?.pause();
+  const { dropped, held } = JSON.parse((await said.next()).value);
+  assert.ok(dropped > 0, 'the bound was not reached');
+  assert.ok(held < 16 * 1024 * 1024, `${held} bytes`);
+});
+
 test('when the reader reads again, it is told how many lines were lost', { timeout: 30_000 }, async (t) => {
   const { child, said } = run(
     t,
