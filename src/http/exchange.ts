@@ -141,15 +141,14 @@ export class HttpExchange extends Context implements AttemptOwner {
   }
 
   attemptEnd(attempt: UpstreamAttempt, trailers: string[]): void {
-    const draining = this.#drain !== undefined;
     // An answer that came before the whole body: the rest of it is read by nobody any more.
-    if (!draining && !this.body.complete) linger(this.req, this.body, this.#response, this.core);
+    if (this.#drain === undefined && !this.body.complete) linger(this.req, this.body, this.#response, this.core);
     // Before all that could throw: its last bytes are only lent.
-    if (!draining) this.#response.end(trailers);
+    if (this.#drain === undefined) this.#response.end(trailers);
     this.reading?.end(true);
     this.observer.attemptEnded(attempt, this.status, undefined);
     this.#attempt = undefined;
-    if (draining) this.#drained();
+    if (this.#drain !== undefined) this.#drained();
   }
 
   attemptFailed(attempt: UpstreamAttempt, failure: Failure): void {

@@ -4,13 +4,13 @@ import type { Contender, Running } from './contenders/contender.ts';
 import { interleave } from './interleave.ts';
 import {
   CHUNK_LOAD,
-  type Cost,
   cpuPerChunk,
   cpuPerChunkApart,
   cpuPerRequest,
   firstByteMs,
   residentWithStreams,
   SHORT_STREAM,
+  steadyCostPerRequest,
   warmUp,
 } from './measures.ts';
 import { cpuNs, residentBytes } from './process-tree.ts';
@@ -18,7 +18,6 @@ import { emptyResult, type Result, type Results } from './report/results.ts';
 import { quantile } from './report/statistics.ts';
 import { type Bench, progress } from './setting.ts';
 
-/** Of each of three measurements in a row; the one in the middle counts. */
 const REQUESTS = 6000;
 /** How many are measured before the warm-up. */
 const FIRST_REQUESTS = 2000;
@@ -104,9 +103,7 @@ async function measureOnce(
   if (running === undefined) return;
   samples.restedRequest[round] = (await cpuPerRequest(processes, running, FIRST_REQUESTS)).micros;
   await warmUp(processes, running);
-  const three = [];
-  for (let i = 0; i < 3; i++) three.push(await cpuPerRequest(processes, running, REQUESTS));
-  const [, request] = three.toSorted((a, b) => a.micros - b.micros) as [Cost, Cost, Cost];
+  const request = await steadyCostPerRequest(processes, running, REQUESTS);
   samples.request[round] = request.micros;
   samples.requestBusy[round] = request.busy;
   samples.requestLoadBusy[round] = request.loadBusy;

@@ -1,7 +1,7 @@
 /** The curves of `npm run bench:scaling`: what grows, and what is measured at each of its values. */
 import type { Running } from '../contenders/contender.ts';
 import { defaultPipeline, type SluiceSetting } from '../contenders/sluice.ts';
-import { cpuPerChunk, cpuPerRequest, residentWithStreams, warmUp } from '../measures.ts';
+import { cpuPerChunk, cpuPerRequest, residentWithStreams, steadyCostPerRequest, warmUp } from '../measures.ts';
 import { residentBytes } from '../process-tree.ts';
 import { short } from '../report/lines.ts';
 import type { Bench } from '../setting.ts';
@@ -23,11 +23,11 @@ export interface Curve {
   readonly measure: (bench: Bench, running: Running, value: number) => Promise<number>;
 }
 
-const REQUESTS = 6000;
+const REQUESTS = 4000;
 const WARM_UP_MS = 1500;
 const perRequest: Curve['measure'] = async ({ processes }, running) => {
   await warmUp(processes, running, WARM_UP_MS);
-  return (await cpuPerRequest(processes, running, REQUESTS)).micros;
+  return (await steadyCostPerRequest(processes, running, REQUESTS)).micros;
 };
 
 const request = (title: string, x: string, per: number, values: readonly number[], setting: Curve['setting']) => {
@@ -78,7 +78,7 @@ export const curves: readonly Curve[] = [
       // Each player is known before the measurement begins, which goes on with those that come first.
       await warmUp(processes, running, WARM_UP_MS);
       await cpuPerRequest(processes, running, players, { players });
-      return (await cpuPerRequest(processes, running, REQUESTS, { players })).micros;
+      return (await steadyCostPerRequest(processes, running, REQUESTS, { players })).micros;
     },
   },
   {
@@ -135,8 +135,8 @@ function body(title: string, of: (bytes: number) => { model?: string; bodyBytes?
     values: [1024, 16_384, 131_072, 1_048_576, 4_194_304, 8_388_608],
     logX: true,
     async measure({ processes }, running, bytes) {
-      const requests = Math.max(20, Math.min(2000, Math.ceil(128_000_000 / bytes)));
-      return (await cpuPerRequest(processes, running, requests, { ...of(bytes), concurrency: 4 })).micros;
+      const requests = Math.max(20, Math.min(2000, Math.ceil(64_000_000 / bytes)));
+      return (await steadyCostPerRequest(processes, running, requests, { ...of(bytes), concurrency: 4 })).micros;
     },
   };
 }
