@@ -126,7 +126,7 @@ export class ClientResponse {
   /** The response is whole. */
   end(trailers: string[]): void {
     const first = this.#first;
-    if (first !== undefined && this.#res.chunkedEncoding && trailers.length === 0) {
+    if (first !== undefined && first.length <= joined && this.#res.chunkedEncoding && trailers.length === 0) {
       // All of it is here: as text it goes in one piece with the head and the last chunk.
       this.#headWaits = false;
       this.#first = undefined;
@@ -204,6 +204,8 @@ export class ClientResponse {
   }
 }
 
+/** Up to so many bytes go in one piece with the head and the last chunk. */
+const joined = 16 * 1024;
 const illegalPhrase = /[^\t\x20-\x7e\x80-\xff]/;
 
 /** One pass: an upstream may send thousands of lines, and to look for each among all would take seconds. */

@@ -46,12 +46,11 @@ function policies(count: number): object[] {
 
 const address = (i: number) => `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}/32`;
 const cidrs = (count: number) => [...Array.from({ length: count - 1 }, (_, i) => address(i)), '127.0.0.1/32'];
-const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 /** A pool of provider keys. */
 function keys(count: number): SluiceSetting {
   const all = { header: { name: 'authorization', prefix: 'Bearer ' }, pick: 'round_robin' };
-  const list = numbers(count).map((i) => ({ env: `BENCH_KEY_${i}`, name: `key-${i}` }));
+  const list = Array.from({ length: count }, (_, i) => ({ env: `BENCH_KEY_${i}`, name: `key-${i}` }));
   return {
     policies: [{ policy: 'key-injection', with: { ...all, keys: list } }],
     env: Object.fromEntries(list.map(({ env }, i) => [env, `sk-bench-key-${i}-1234`])),
