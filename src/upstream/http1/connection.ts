@@ -9,6 +9,7 @@ import { writeAsOne } from '../../resources/one-write.ts';
 import { type BodyLength, bodyLength, keptFor } from './body-length.ts';
 import { ChunkedDecoder } from './chunked.ts';
 import { HeldHead } from './held-head.ts';
+import { readLastWords } from './last-words.ts';
 import { ClosedError, ProtocolError } from './protocol-error.ts';
 import { type RequestMessage, requestHead } from './request-head.ts';
 import { checkBeginning, longestStatusLine, parseHead, type ResponseHead } from './response-head.ts';
@@ -147,6 +148,10 @@ export class Http1Connection implements UploadOwner, Indexed {
 
   uploadFailed(error: Error): void {
     this.#fail(error);
+  }
+
+  refused(error: Error): void {
+    if (readLastWords(this.#socket, error, (bytes) => this.read(bytes))) this.#closed();
   }
 
   /** Takes what was read. It may write over the bytes, and keeps none of them. */

@@ -9,6 +9,8 @@ export interface UploadOwner {
   uploaded(): void;
   /** Its stream has failed, or is not as long as announced. */
   uploadFailed(error: Error): void;
+  /** The socket takes no more; it is about to say so itself and to close. */
+  refused(error: Error): void;
 }
 
 /** See the module. */
@@ -20,6 +22,7 @@ export class Upload {
   /** Bytes that are still to come; undefined: the body is chunked. */
   #left: number | undefined;
   #stopped = false;
+  readonly #written: (error?: Error | null) => void;
 
   /** @param length undefined: sent in chunks */
   constructor(socket: Socket, body: Readable, length: number | undefined, owner: UploadOwner) {
@@ -27,6 +30,9 @@ export class Upload {
     this.#body = body;
     this.#left = length;
     this.#owner = owner;
+    this.#written = (error) => {
+      if (error && !this.#stopped) owner.refused(error);
+    };
     body.on('data', (chunk: Buffer) => this.#send(chunk));
     body.on('end', () => this.#end());
     body.on('error', (error) => this.#fail(error));
@@ -51,7 +57,7 @@ export class Upload {
       this.#socket.cork();
       this.#socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
       this.#socket.write(chunk);
-      ready = this.#socket.write('\r\n', 'latin1');
+      ready = this.#socket.write('\r\n', 'latin1', this.#written);
       this.#socket.uncork();
     } else {
       this.#left -= chunk.length;
@@ -59,7 +65,7 @@ export class Upload {
         this.#fail(wrongLength());
         return;
       }
-      ready = this.#socket.write(chunk);
+      ready = this.#socket.write(chunk, this.#written);
     }
     if (!ready) this.#body.pause();
     this.#owner.uploaded();
@@ -71,7 +77,7 @@ export class Upload {
       this.#fail(wrongLength());
       return;
     }
-    if (this.#left === undefined) this.#socket.write('0\r\n\r\n', 'latin1');
+    if (this.#left === undefined) this.#socket.write('0\r\n\r\n', 'latin1', this.#written);
     this.done = true;
   }
 

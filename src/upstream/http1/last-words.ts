@@ -1,0 +1,43 @@
+/**
+ * What an upstream said before it stopped taking a request: a failed write makes Node close the socket, and with it goes what
+ * has come and was not read yet, which is often the answer that says why, or the end of it.
+ */
+import { readSync } from 'node:fs';
+import type { Socket } from 'node:net';
+
+const readAtOnce = 16 * 1024;
+
+/** The part of Node's TCP handle that tells where the kernel keeps the connection. */
+interface Handle {
+  readonly fd?: number;
+}
+
+/**
+ * Reads what has come, until there is no more of it, the socket is paused or destroyed.
+ * @param error why the write failed
+ * @param take gets a piece, only lent
+ * @returns whether the other side's end is behind it
+ */
+export function readLastWords(socket: Socket, error: Error, take: (bytes: Buffer) => void): boolean {
+  // What is encrypted only TLS can read. Node has no public way to read at once.
+  const { fd = -1 } = (socket as unknown as { readonly _handle?: Handle | null })._handle ?? {};
+  if (fd < 0 || 'encrypted' in socket) return false;
+  const buffer = Buffer.allocUnsafe(readAtOnce);
+  // Once it is destroyed, the number may be another connection's.
+  while (!socket.destroyed && !socket.isPaused()) {
+    const length = readNow(fd, buffer);
+    // Behind a reset, which the write was told of, a read finds an end too; a broken pipe is a reset that came after a FIN.
+    if (length <= 0) return length === 0 && (error as NodeJS.ErrnoException).code === 'EPIPE';
+    take(buffer.subarray(0, length));
+  }
+  return false;
+}
+
+/** -1: there is nothing (more) now, or the connection is gone. */
+function readNow(fd: number, buffer: Buffer): number {
+  try {
+    return readSync(fd, buffer);
+  } catch {
+    return -1;
+  }
+}

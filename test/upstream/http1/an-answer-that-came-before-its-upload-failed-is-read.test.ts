@@ -1,0 +1,122 @@
+/**
+ * An upstream that answers an upload early and closes: what of its answer is in the kernel when the next piece cannot be
+ * written is read before the connection is given up. The upstream is a thread of its own, which does all that while ours
+ * looks away, so that the write comes before the read, whatever the machine's load.
+ */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
+import { type TestContext, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import { HeaderLines } from '../../../src/http/headers.ts';
+import { createConnector } from '../../../src/upstream/connector.ts';
+import { ConnectionPool, sharedRead } from '../../../src/upstream/pool.ts';
+
+/** Answers once it is told to, and closes, `how`: behind a FIN, or at once. */
+const upstream = `
+const { createServer } = require('node:net');
+const { workerData: { answer, how, flags }, parentPort } = require('node:worker_threads');
+const said = () => { Atomics.store(flags, 0, 1); Atomics.notify(flags, 0); };
+const server = createServer({ pauseOnConnect: true }, (socket) => {
+  socket.on('error', () => {});
+  // What was not read makes the close a reset.
+  const close = () => { socket.destroy(); setImmediate(said); };
+  Atomics.wait(flags, 1, 0);
+  if (how === 'fin') socket.end(answer, 'latin1', close);
+  else socket.write(answer, 'latin1', close);
+}).listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
+`;
+
+interface Heard {
+  readonly body: string;
+  readonly end: string;
+}
+
+/** Uploads in two pieces; the second one is written when all of the answer has come and nothing of it was read. */
+async function upload(t: TestContext, answer: string, how: 'fin' | 'rst', headers: HeaderLines): Promise<Heard> {
+  const flags = new Int32Array(new SharedArrayBuffer(8));
+  const worker = new Worker(upstream, { eval: true, workerData: { answer, how, flags } });
+  t.after(() => worker.terminate());
+  const [port] = (await once(worker, 'message')) as [number];
+  const url = new URL(`http://127.0.0.1:${port}`);
+  const options = { connectMs: 1000, allowPrivate: true, tls: {}, egressProxy: undefined, onread: sharedRead };
+  const pool = new ConnectionPool(url, createConnector(options), { connections: 1, queue: 1, max_age: 0 });
+  t.after(() => pool.close());
+  const body = new PassThrough();
+  const { promise, resolve } = Promise.withResolvers<Heard>();
+  let got = '';
+  const end = (how: string) => {
+    pool.done();
+    resolve({ body: got, end: how });
+  };
+  let pieces = 0;
+  const request = {
+    message: { method: 'POST', path: '/', headers, body },
+    started() {},
+    bodySent() {
+      if (++pieces > 1) return;
+      // In a turn of its own, with the reads of this one behind it.
+      setImmediate(() => {
+        Atomics.store(flags, 1, 1);
+        Atomics.notify(flags, 1);
+        assert.notEqual(Atomics.wait(flags, 0, 0, 5_000), 'timed-out');
+        body.write('second');
+      });
+    },
+    informed() {},
+    head() {},
+    data(bytes: Buffer) {
+      got += bytes.toString('latin1');
+    },
+    told() {},
+    ended: () => end('whole'),
+    failed: (error: Error) => end(error.message),
+  };
+  pool.dispatch(request, performance.now());
+  body.write('first.');
+  return promise;
+}
+
+const sizedUpload = new HeaderLines(['content-length', '1000']);
+const framings = [new HeaderLines(), sizedUpload];
+const sized = 'HTTP/1.1 413 Content Too Large\r\ncontent-length: 9\r\n\r\n';
+const untilClose = 'HTTP/1.1 413 Content Too Large\r\n\r\n';
+
+test('a whole answer is heard, whether its upstream ended its side or reset', async (t) => {
+  for (const headers of framings) {
+    for (const how of ['fin', 'rst'] as const) {
+      assert.deepEqual(await upload(t, `${sized}too large`, how, headers), { body: 'too large', end: 'whole' });
+    }
+    assert.deepEqual(await upload(t, `${untilClose}too large`, 'fin', headers), { body: 'too large', end: 'whole' });
+  }
+});
+
+test('an answer that is not whole is not taken for one, and what there is of it is heard', async (t) => {
+  for (const headers of framings) {
+    for (const how of ['fin', 'rst'] as const) {
+      const { body, end } = await upload(t, `${sized}too`, how, headers);
+      assert.equal(body, 'too');
+      assert.match(end, /^the connection (?:was closed|failed)/);
+    }
+    // A reset is no end: what was to come behind it nobody knows.
+    const { body, end } = await upload(t, `${untilClose}too`, 'rst', headers);
+    assert.equal(body, 'too');
+    assert.match(end, /^the connection failed/);
+  }
+});
+
+test('no answer, and one that is no HTTP, fail', async (t) => {
+  for (const how of ['fin', 'rst'] as const) {
+    const none = await upload(t, '', how, sizedUpload);
+    assert.match(none.end, /^the connection (?:was closed|failed)/);
+    const garbage = await upload(t, 'SSH-2.0-x\r\n\r\n', how, sizedUpload);
+    assert.match(garbage.end, /not an HTTP/);
+  }
+});
+
+test('an answer of several reads is heard whole', async (t) => {
+  const body = 'x'.repeat(40_000);
+  const answer = `HTTP/1.1 413 Content Too Large\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  const heard = await upload(t, answer, 'fin', sizedUpload);
+  assert.deepEqual([heard.body.length, heard.end], [body.length, 'whole']);
+});
