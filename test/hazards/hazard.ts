@@ -96,11 +96,6 @@ export function responsesIn(client: RawClient): number {
   return client.received.toString('latin1').match(/HTTP\/1\.[01] \d{3}/g)?.length ?? 0;
 }
 
-/** Resolves when `holds` does; asks at every turn of the event loop, where there is no event to wait for. */
-export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 2));
-}
-
 /** Rejects when a promise is not settled in time, with what was awaited. */
 export function within<T>(milliseconds: number, what: string, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
