@@ -150,8 +150,10 @@ export class Http1Connection implements UploadOwner, Indexed {
     this.#fail(error);
   }
 
-  refused(error: Error): void {
-    if (readLastWords(this.#socket, error, (bytes) => this.read(bytes))) this.#closed();
+  refused(error: NodeJS.ErrnoException): void {
+    const ended = readLastWords(this.#socket, (bytes) => this.read(bytes));
+    // A broken pipe is a reset behind a FIN; behind any other the end that was read is the reset's own.
+    if (ended && error.code === 'EPIPE') this.#closed();
   }
 
   /** Takes what was read. It may write over the bytes, and keeps none of them. */
@@ -259,11 +261,12 @@ export class Http1Connection implements UploadOwner, Indexed {
     this.#handler = undefined;
     this.served++;
     // What the upstream has not taken of the request would lie before the next one, for ever if it reads no more of it.
-    const early = (this.#upload !== undefined && !this.#upload.done) || this.#socket.writableLength > 0;
+    const early = this.#upload?.done === false || this.#socket.writableLength > 0;
     this.#upload?.stop();
     this.#upload = undefined;
     if (this.paused) this.#socket.resume();
-    const idleMs = early || this.#socket.destroyed || this.#socket.readableEnded ? 0 : this.#keptFor;
+    // Not writable: destroyed, or a write has failed.
+    const idleMs = early || !this.#socket.writable || this.#socket.readableEnded ? 0 : this.#keptFor;
     try {
       handler.ended(trailers);
     } finally {

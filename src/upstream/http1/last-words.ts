@@ -14,11 +14,10 @@ interface Handle {
 
 /**
  * Reads what has come, until there is no more of it, the socket is paused or destroyed.
- * @param error why the write failed
  * @param take gets a piece, only lent
- * @returns whether the other side's end is behind it
+ * @returns whether the end was read, behind a FIN or a reset
  */
-export function readLastWords(socket: Socket, error: Error, take: (bytes: Buffer) => void): boolean {
+export function readLastWords(socket: Socket, take: (bytes: Buffer) => void): boolean {
   // What is encrypted only TLS can read. Node has no public way to read at once.
   const { fd = -1 } = (socket as unknown as { readonly _handle?: Handle | null })._handle ?? {};
   if (fd < 0 || 'encrypted' in socket) return false;
@@ -26,8 +25,7 @@ export function readLastWords(socket: Socket, error: Error, take: (bytes: Buffer
   // Once it is destroyed, the number may be another connection's.
   while (!socket.destroyed && !socket.isPaused()) {
     const length = readNow(fd, buffer);
-    // Behind a reset, which the write was told of, a read finds an end too; a broken pipe is a reset that came after a FIN.
-    if (length <= 0) return length === 0 && (error as NodeJS.ErrnoException).code === 'EPIPE';
+    if (length <= 0) return length === 0;
     take(buffer.subarray(0, length));
   }
   return false;

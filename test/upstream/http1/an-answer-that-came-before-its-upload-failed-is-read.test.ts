@@ -12,13 +12,18 @@ import { HeaderLines } from '../../../src/http/headers.ts';
 import { createConnector } from '../../../src/upstream/connector.ts';
 import { ConnectionPool, sharedRead } from '../../../src/upstream/pool.ts';
 
-/** Answers once it is told to, and closes, `how`: behind a FIN, or at once. */
+/** Answers the first request once it is told to, and closes, `how`: behind a FIN, or at once; answers others as they come. */
 const upstream = `
 const { createServer } = require('node:net');
 const { workerData: { answer, how, flags }, parentPort } = require('node:worker_threads');
 const said = () => { Atomics.store(flags, 0, 1); Atomics.notify(flags, 0); };
+let connections = 0;
 const server = createServer({ pauseOnConnect: true }, (socket) => {
   socket.on('error', () => {});
+  if (++connections > 1) {
+    socket.resume().write('HTTP/1.1 200 OK\\r\\ncontent-length: 6\\r\\n\\r\\nsecond');
+    return;
+  }
   // What was not read makes the close a reset.
   const close = () => { socket.destroy(); setImmediate(said); };
   Atomics.wait(flags, 1, 0);
@@ -32,37 +37,24 @@ interface Heard {
   readonly end: string;
 }
 
-/** Uploads in two pieces; the second one is written when all of the answer has come and nothing of it was read. */
-async function upload(t: TestContext, answer: string, how: 'fin' | 'rst', headers: HeaderLines): Promise<Heard> {
-  const flags = new Int32Array(new SharedArrayBuffer(8));
-  const worker = new Worker(upstream, { eval: true, workerData: { answer, how, flags } });
-  t.after(() => worker.terminate());
-  const [port] = (await once(worker, 'message')) as [number];
-  const url = new URL(`http://127.0.0.1:${port}`);
-  const options = { connectMs: 1000, allowPrivate: true, tls: {}, egressProxy: undefined, onread: sharedRead };
-  const pool = new ConnectionPool(url, createConnector(options), { connections: 1, queue: 1, max_age: 0 });
-  t.after(() => pool.close());
-  const body = new PassThrough();
+/** What a request sends, and what is done once it has sent a piece. */
+interface Sent {
+  readonly headers: HeaderLines;
+  readonly body: PassThrough | null;
+  bodySent?(): void;
+}
+
+function ask(pool: ConnectionPool, { headers, body, bodySent = () => {} }: Sent): Promise<Heard> {
   const { promise, resolve } = Promise.withResolvers<Heard>();
   let got = '';
   const end = (how: string) => {
     pool.done();
     resolve({ body: got, end: how });
   };
-  let pieces = 0;
   const request = {
     message: { method: 'POST', path: '/', headers, body },
     started() {},
-    bodySent() {
-      if (++pieces > 1) return;
-      // In a turn of its own, with the reads of this one behind it.
-      setImmediate(() => {
-        Atomics.store(flags, 1, 1);
-        Atomics.notify(flags, 1);
-        assert.notEqual(Atomics.wait(flags, 0, 0, 5_000), 'timed-out');
-        body.write('second');
-      });
-    },
+    bodySent,
     informed() {},
     head() {},
     data(bytes: Buffer) {
@@ -73,8 +65,42 @@ async function upload(t: TestContext, answer: string, how: 'fin' | 'rst', header
     failed: (error: Error) => end(error.message),
   };
   pool.dispatch(request, performance.now());
-  body.write('first.');
   return promise;
+}
+
+/** An upstream that says `answer`, and a pool of one connection before it. */
+async function start(t: TestContext, answer: string, how: 'fin' | 'rst') {
+  const flags = new Int32Array(new SharedArrayBuffer(8));
+  const worker = new Worker(upstream, { eval: true, workerData: { answer, how, flags } });
+  t.after(() => worker.terminate());
+  const [port] = (await once(worker, 'message')) as [number];
+  const url = new URL(`http://127.0.0.1:${port}`);
+  const options = { connectMs: 1000, allowPrivate: true, tls: {}, egressProxy: undefined, onread: sharedRead };
+  const pool = new ConnectionPool(url, createConnector(options), { connections: 1, queue: 1, max_age: 0 });
+  t.after(() => pool.close());
+  /** Uploads in two pieces; `second` sends the other one when all of the answer has come and nothing of it was read. */
+  const upload = (headers: HeaderLines, second: (body: PassThrough) => void): Promise<Heard> => {
+    const body = new PassThrough();
+    let pieces = 0;
+    const bodySent = () => {
+      if (++pieces > 1) return;
+      // In a turn of its own, with the reads of this one behind it.
+      setImmediate(() => {
+        Atomics.store(flags, 1, 1);
+        Atomics.notify(flags, 1);
+        assert.notEqual(Atomics.wait(flags, 0, 0, 5_000), 'timed-out');
+        second(body);
+      });
+    };
+    const heard = ask(pool, { headers, body, bodySent });
+    body.write('first.');
+    return heard;
+  };
+  return { pool, upload };
+}
+
+async function upload(t: TestContext, answer: string, how: 'fin' | 'rst', headers: HeaderLines): Promise<Heard> {
+  return (await start(t, answer, how)).upload(headers, (body) => body.write('second'));
 }
 
 const sizedUpload = new HeaderLines(['content-length', '1000']);
@@ -119,4 +145,22 @@ test('an answer of several reads is heard whole', async (t) => {
   const answer = `HTTP/1.1 413 Content Too Large\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
   const heard = await upload(t, answer, 'fin', sizedUpload);
   assert.deepEqual([heard.body.length, heard.end], [body.length, 'whole']);
+});
+
+test('a connection that took not even the end of an upload gets no other request', async (t) => {
+  // Behind the answer lies what would be taken for one to the next request.
+  const answer = `${sized}too large${'HTTP/1.1 408 Request Timeout\r\ncontent-length: 6\r\n\r\nnobody'}`;
+  for (const how of ['fin', 'rst'] as const) {
+    // One that ends where a read does, too.
+    const full = 'HTTP/1.1 413 Content Too Large\r\ncontent-length: 16000\r\nx: ';
+    const fill = 'f'.repeat(16 * 1024 - full.length - 4 - 16_000);
+    const first = `${full}${fill}\r\n\r\n${'x'.repeat(16_000)}`;
+    for (const all of [answer, first + answer.slice(sized.length + 9)]) {
+      const { pool, upload } = await start(t, all, how);
+      const uploaded = upload(new HeaderLines(), (body) => body.end());
+      const next = ask(pool, { headers: new HeaderLines(), body: null });
+      assert.equal((await uploaded).end, 'whole');
+      assert.deepEqual(await next, { body: 'second', end: 'whole' });
+    }
+  }
 });
