@@ -4,13 +4,9 @@
  * and can be seen by nobody; that is why bodies are read ahead as far as memory allows.)
  */
 import type { Socket } from 'node:net';
+import { handleOf } from '../resources/socket-handle.ts';
 
 const everyMs = 10;
-
-/** The part of Node's TCP handle that asks the kernel for the peer: an error once the connection is gone. */
-interface Handle {
-  getpeername?(out: object): number;
-}
 
 const watched = new Set<Socket>();
 let timer: NodeJS.Timeout | undefined;
@@ -34,8 +30,8 @@ function probe(): void {
       unwatch(socket);
       continue;
     }
-    // Node has no public way to ask: `remoteAddress` is remembered from the first look.
-    const handle = (socket as unknown as { readonly _handle?: Handle | null })._handle;
+    // `remoteAddress` would not do: it is remembered from the first look.
+    const handle = handleOf(socket);
     if (handle?.getpeername === undefined || handle.getpeername({}) >= 0) continue;
     unwatch(socket);
     socket.destroy();

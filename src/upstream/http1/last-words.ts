@@ -4,13 +4,9 @@
  */
 import { readSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { handleOf } from '../../resources/socket-handle.ts';
 
 const readAtOnce = 16 * 1024;
-
-/** The part of Node's TCP handle that tells where the kernel keeps the connection. */
-interface Handle {
-  readonly fd?: number;
-}
 
 /**
  * Reads what has come, until there is no more of it, the socket is paused or destroyed.
@@ -18,8 +14,8 @@ interface Handle {
  * @returns whether the end was read, behind a FIN or a reset
  */
 export function readLastWords(socket: Socket, take: (bytes: Buffer) => void): boolean {
-  // What is encrypted only TLS can read. Node has no public way to read at once.
-  const { fd = -1 } = (socket as unknown as { readonly _handle?: Handle | null })._handle ?? {};
+  const { fd = -1 } = handleOf(socket) ?? {};
+  // What is encrypted only TLS can read.
   if (fd < 0 || 'encrypted' in socket) return false;
   const buffer = Buffer.allocUnsafe(readAtOnce);
   // Once it is destroyed, the number may be another connection's.

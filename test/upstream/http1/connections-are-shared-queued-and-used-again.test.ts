@@ -2,11 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { HeaderLines } from '../../../src/http/headers.ts';
-import { createConnector } from '../../../src/upstream/connector.ts';
-import type { Http1Connection } from '../../../src/upstream/http1/connection.ts';
-import type { RequestMessage } from '../../../src/upstream/http1/request-head.ts';
-import { ConnectionPool, type PooledRequest, sharedRead } from '../../../src/upstream/pool.ts';
+import { ask, startPool } from './pooled.ts';
 
 const answer = 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello';
 
@@ -20,50 +16,12 @@ async function start(t: TestContext, reply: (socket: Socket, count: number) => v
     socket.on('data', () => reply(socket, ++count));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  const options = { connectMs: 1000, allowPrivate: true, tls: {}, egressProxy: undefined, onread: sharedRead };
-  const pool = new ConnectionPool(url, createConnector(options), { connections, queue: 10, max_age: 0 });
-  t.after(async () => {
-    await pool.close();
+  const pool = startPool(t, (server.address() as AddressInfo).port, connections);
+  t.after(() => {
     for (const socket of sockets) socket.destroy();
     server.close();
   });
   return { pool, sockets };
-}
-
-/** A request whose body is collected; `onData` may hold the connection back. */
-function ask(
-  pool: ConnectionPool,
-  onData: (connection: Http1Connection) => void = () => {},
-  message: Partial<RequestMessage> = {},
-) {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  let connection: Http1Connection | undefined;
-  let body = '';
-  const request: PooledRequest = {
-    message: { method: 'GET', path: '/', headers: new HeaderLines(), body: null, ...message },
-    started: (it) => {
-      connection = it;
-    },
-    bodySent() {},
-    informed() {},
-    head() {},
-    data(bytes) {
-      body += bytes.toString('latin1');
-      onData(connection as Http1Connection);
-    },
-    told() {},
-    ended() {
-      pool.done();
-      resolve(body);
-    },
-    failed(error) {
-      pool.done();
-      reject(error);
-    },
-  };
-  pool.dispatch(request, performance.now());
-  return Object.assign(promise, { request });
 }
 
 test('requests beyond the connections wait for one, in order, and share it', async (t) => {
@@ -75,7 +33,7 @@ test('requests beyond the connections wait for one, in order, and share it', asy
 
 test('a connection that was held back until the end of its answer reads the next one', async (t) => {
   const { pool, sockets } = await start(t, (socket) => socket.write(answer));
-  assert.equal(await ask(pool, (connection) => connection.pause()), 'hello');
+  assert.equal(await ask(pool, { data: (connection) => connection.pause() }), 'hello');
   assert.equal(await ask(pool), 'hello');
   assert.equal(sockets.length, 1);
 });
@@ -102,7 +60,7 @@ test('who has not taken all of a request is not sent another one behind it', { t
     if (count === 1) socket.pause();
   });
   const body = Buffer.alloc(20_000_000);
-  assert.equal(await ask(pool, undefined, { method: 'POST', body }), 'hello');
+  assert.equal(await ask(pool, { message: { method: 'POST', body } }), 'hello');
   assert.equal(await ask(pool), 'hello');
   assert.equal(sockets.length, 2);
 });
