@@ -141,11 +141,10 @@ export class HttpExchange extends Context implements AttemptOwner {
   }
 
   attemptEnd(attempt: UpstreamAttempt, trailers: string[]): void {
-    if (this.#drain === undefined) {
-      // An answer that came before the whole body: the rest of it is read by nobody any more.
-      if (!this.body.complete) linger(this.req, this.body, this.#response, this.core);
-      this.#response.end(trailers); // Before all that could throw: its last bytes are only lent.
-    }
+    // An answer that came before the whole body: the rest of it is read by nobody any more.
+    if (this.#drain === undefined && !this.body.complete) linger(this.req, this.body, this.#response, this.core);
+    // Before all that could throw: its last bytes are only lent.
+    if (this.#drain === undefined) this.#response.end(trailers);
     this.reading?.end(true);
     this.observer.attemptEnded(attempt, this.status, undefined);
     this.#attempt = undefined;
